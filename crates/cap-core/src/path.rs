@@ -1,0 +1,333 @@
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::str::FromStr;
+
+use crate::limits::{MAX_PATH_BYTES, MAX_SEGMENT_BYTES};
+
+/// An absolute path of a POSIX file system, resolved lexically: it begins with `/` and has no
+/// empty, `.` or `..` segment, no NUL, no control character and no percent-encoded separator.
+///
+/// It says nothing about links; where there is a file system, `cap-fs` does.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(transparent))]
+pub struct AbsPath(String);
+
+impl AbsPath {
+    /// Resolves `text` lexically. `..` at the root stays at the root (POSIX).
+    ///
+    /// # Errors
+    /// When the text is not absolute, too long, or has a character that no path should have.
+    pub fn parse(text: &str) -> Result<Self, PathError> {
+        if text.len() > MAX_PATH_BYTES {
+            return Err(PathError::TooLong);
+        }
+        let Some(rest) = text.strip_prefix('/') else {
+            return Err(PathError::Relative);
+        };
+        let mut segments: Vec<&str> = Vec::new();
+        for segment in rest.split('/') {
+            check_segment(segment)?;
+            match segment {
+                "" | "." => {}
+                ".." => drop(segments.pop()),
+                name => segments.push(name),
+            }
+        }
+        Ok(Self::from_segments(&segments))
+    }
+
+    /// Resolves `text` against this folder when it is relative.
+    ///
+    /// # Errors
+    /// As [`AbsPath::parse`]; also when the text is empty.
+    pub fn join(&self, text: &str) -> Result<Self, PathError> {
+        if text.is_empty() {
+            return Err(PathError::Empty);
+        }
+        if text.starts_with('/') {
+            return Self::parse(text);
+        }
+        Self::parse(&alloc::format!("{}/{text}", self.0))
+    }
+
+    /// The path as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether this is `folder` or lies below it, segment by segment.
+    #[must_use]
+    pub fn is_within(&self, folder: &Self) -> bool {
+        if folder.0 == "/" {
+            return true;
+        }
+        self.0
+            .strip_prefix(folder.0.as_str())
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
+    /// The segments from the root.
+    pub fn segments(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.0.split('/').filter(|segment| !segment.is_empty())
+    }
+
+    /// What follows the last dot of the last segment; none for `.profile` and `name.`.
+    #[must_use]
+    pub fn extension(&self) -> Option<&str> {
+        let (stem, extension) = self.segments().next_back()?.rsplit_once('.')?;
+        (!stem.is_empty() && !extension.is_empty()).then_some(extension)
+    }
+
+    fn from_segments(segments: &[&str]) -> Self {
+        if segments.is_empty() {
+            return Self("/".into());
+        }
+        let mut path = String::with_capacity(segments.iter().map(|s| s.len() + 1).sum());
+        for segment in segments {
+            path.push('/');
+            path.push_str(segment);
+        }
+        Self(path)
+    }
+}
+
+impl fmt::Display for AbsPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for AbsPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl FromStr for AbsPath {
+    type Err = PathError;
+
+    fn from_str(text: &str) -> Result<Self, PathError> {
+        Self::parse(text)
+    }
+}
+
+/// Why a text is no path, or no path pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PathError {
+    /// Nothing between the quotes.
+    #[error("the path is empty")]
+    Empty,
+    /// It does not begin with `/`.
+    #[error("an absolute path is wanted (it begins with `/`)")]
+    Relative,
+    /// Over 4095 bytes, or a segment over 255.
+    #[error("the path is longer than 4095 bytes, or a segment of it longer than 255")]
+    TooLong,
+    /// NUL or another control character.
+    #[error("control characters are not allowed in a path")]
+    Control,
+    /// `%2f`, `%5c`, `%2e` or `%00`: somebody may decode it later.
+    #[error("percent-encoded separators, dots and NULs are not allowed in a path")]
+    Encoded,
+    /// `**` beside other characters, or a wildcard with `..`.
+    #[error("`**` must be a whole segment, and a pattern has no `.` or `..` segment")]
+    Pattern,
+    /// A folder to be taken literally, with `*` or `?` in its name.
+    #[error("a folder whose name has `*` or `?` cannot be named literally")]
+    Wildcard,
+}
+
+fn check_segment(segment: &str) -> Result<(), PathError> {
+    if segment.len() > MAX_SEGMENT_BYTES {
+        return Err(PathError::TooLong);
+    }
+    if segment.chars().any(char::is_control) {
+        return Err(PathError::Control);
+    }
+    // SECURITY: a later decoder must not find a separator that was not decided on.
+    let encoded = |code: &[u8]| {
+        matches!(
+            code,
+            [b'%', b'2', b'f' | b'F' | b'e' | b'E']
+                | [b'%', b'5', b'c' | b'C']
+                | [b'%', b'0', b'0']
+        )
+    };
+    if segment.as_bytes().windows(3).any(encoded) {
+        return Err(PathError::Encoded);
+    }
+    Ok(())
+}
+
+/// Which paths are meant: a path alone means itself and everything below it; with wildcards it is
+/// matched whole, segment by segment (`?` one character, `*` any within a segment, `**` any number
+/// of segments, none included).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PathPattern {
+    /// The longest literal beginning.
+    root: AbsPath,
+    /// The segments after it, the first with a wildcard; none means the whole subtree.
+    globs: Vec<String>,
+}
+
+impl PathPattern {
+    /// Everything at and below `folder`.
+    ///
+    /// # Errors
+    /// When the folder's name has `*` or `?`: the pattern would be read back as another one.
+    pub fn subtree(folder: AbsPath) -> Result<Self, PathError> {
+        if folder.0.contains(['*', '?']) {
+            return Err(PathError::Wildcard);
+        }
+        Ok(Self { root: folder, globs: Vec::new() })
+    }
+
+    /// The folder beneath which everything that matches lies.
+    #[must_use]
+    pub const fn root(&self) -> &AbsPath {
+        &self.root
+    }
+
+    /// Whether `path` is meant.
+    #[must_use]
+    pub fn matches(&self, path: &AbsPath) -> bool {
+        if !path.is_within(&self.root) {
+            return false;
+        }
+        if self.globs.is_empty() {
+            return true;
+        }
+        let skip = self.root.segments().count();
+        let rest: Vec<&str> = path.segments().skip(skip).collect();
+        matches_segments(&self.globs, &rest)
+    }
+
+    /// Whether `path` and everything that could lie below it is meant.
+    #[must_use]
+    pub fn matches_subtree(&self, path: &AbsPath) -> bool {
+        let open_ended = self.globs.last().is_none_or(|last| last == "**");
+        open_ended && self.matches(path)
+    }
+
+    /// Whether everything that `self` means, `other` means too, as far as that is decided
+    /// syntactically: equal patterns, and anything rooted in a subtree.
+    #[must_use]
+    pub fn is_within(&self, other: &Self) -> bool {
+        self == other || (other.globs.is_empty() && self.root.is_within(&other.root))
+    }
+}
+
+impl FromStr for PathPattern {
+    type Err = PathError;
+
+    fn from_str(text: &str) -> Result<Self, PathError> {
+        let wild = |segment: &&str| segment.contains(['*', '?']);
+        if !text.split('/').any(|segment| wild(&segment)) {
+            return AbsPath::parse(text).and_then(Self::subtree);
+        }
+        if text.len() > MAX_PATH_BYTES {
+            return Err(PathError::TooLong);
+        }
+        let Some(rest) = text.strip_prefix('/') else {
+            return Err(PathError::Relative);
+        };
+        let mut globs: Vec<String> = Vec::new();
+        let mut literal: Vec<&str> = Vec::new();
+        for segment in rest.split('/').filter(|segment| !segment.is_empty()) {
+            check_segment(segment)?;
+            if matches!(segment, "." | "..") || (segment.contains("**") && segment != "**") {
+                return Err(PathError::Pattern);
+            }
+            match (globs.is_empty(), wild(&segment)) {
+                (true, false) => literal.push(segment),
+                // `a/**/**/b` means `a/**/b`.
+                _ if segment == "**" && globs.last().is_some_and(|last| last == "**") => {}
+                _ => globs.push(segment.into()),
+            }
+        }
+        if let [only] = globs.as_slice()
+            && only == "**"
+        {
+            globs.clear();
+        }
+        Ok(Self { root: AbsPath::from_segments(&literal), globs })
+    }
+}
+
+impl fmt::Display for PathPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.globs.is_empty() || self.root.0 != "/" {
+            f.write_str(&self.root.0)?;
+        }
+        for glob in &self.globs {
+            write!(f, "/{glob}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for PathPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{self}\"")
+    }
+}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for PathPattern {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(feature = "serde")]
+crate::id::deserialize_from_str!(AbsPath, PathPattern);
+
+/// Greedy match with one point to return to, the last `**`: linear in pattern × path.
+fn matches_segments(globs: &[String], path: &[&str]) -> bool {
+    matches_greedy(
+        globs,
+        path,
+        |glob| glob == "**",
+        |glob, segment| {
+            let (glob, name): (Vec<char>, Vec<char>) =
+                (glob.chars().collect(), segment.chars().collect());
+            matches_greedy(&glob, &name, |c| *c == '*', |c, d| *c == '?' || c == d)
+        },
+    )
+}
+
+/// The classic wildcard match: `many` items match any run, the others one item by `one`.
+fn matches_greedy<P, T>(
+    pattern: &[P],
+    text: &[T],
+    many: impl Fn(&P) -> bool,
+    one: impl Fn(&P, &T) -> bool,
+) -> bool {
+    let (mut p, mut t) = (0, 0);
+    let mut retry: Option<(usize, usize)> = None;
+    while let Some(item) = text.get(t) {
+        match pattern.get(p) {
+            Some(glob) if many(glob) => {
+                retry = Some((p + 1, t));
+                p += 1;
+            }
+            Some(glob) if one(glob, item) => {
+                p += 1;
+                t += 1;
+            }
+            _ => {
+                let Some((after, from)) = retry else {
+                    return false;
+                };
+                retry = Some((after, from + 1));
+                p = after;
+                t = from + 1;
+            }
+        }
+    }
+    pattern.get(p..).is_some_and(|rest| rest.iter().all(many))
+}

@@ -1,0 +1,454 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use cap_audit::{AppendError, AuditLog, Durability, Kind, Record};
+use cap_core::{
+    AccessRequest, Capability, CapabilityId, Decision, DelegateError, Delegation, Denial, DenyCode,
+    Evidence, GrantError, Obligation, RootGrant, Widening,
+};
+use cap_crypto::{Mac, MacKeyring, RandomError, SecureRandom};
+use cap_token::Validator;
+use chrono::{DateTime, Utc};
+use parking_lot::{RwLock, RwLockReadGuard};
+use serde_json::{Map, Value};
+
+use crate::limit::{Leases, Simulation, unavailable};
+use crate::port::{Change, SessionId, StateStore, StoreError, Target};
+use crate::ruling::{Reserved, Ruling, permits_all};
+use crate::state::{Entry, State};
+use crate::verified::{Candidate, Claim, VerifiedAuthority};
+
+/// The authority of one state: what is granted, delegated, revoked and spent. Every process that
+/// opens the same store sees the same; each asks for changes before it decides.
+#[derive(Debug)]
+pub struct Kernel {
+    store: Arc<dyn StateStore>,
+    macs: MacKeyring,
+    validator: Option<Validator>,
+    random: Arc<dyn SecureRandom>,
+    state: RwLock<State>,
+    /// Until when sessions are known to be open.
+    sessions: RwLock<HashMap<SessionId, DateTime<Utc>>>,
+    leases: Leases,
+}
+
+/// A capability as the state has it.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// It.
+    pub capability: Arc<Capability>,
+    /// From the root to itself.
+    pub chain: Arc<[CapabilityId]>,
+    /// The session that it ends with.
+    pub session: Option<SessionId>,
+    /// Why nothing is permitted under it, if so.
+    pub refused: Option<DenyCode>,
+}
+
+/// Why no capability was issued.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IssueError {
+    /// What was asked for is no capability.
+    #[error(transparent)]
+    Grant(#[from] GrantError),
+    /// The parent does not give it.
+    #[error(transparent)]
+    Delegate(#[from] DelegateError),
+    /// The parent is unknown, revoked, or of a session that is over.
+    #[error("the parent cannot be delegated: {0}")]
+    Parent(DenyCode),
+    /// No random bytes could be had.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+    /// The change could not be made durable.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The record could not be written.
+    #[error(transparent)]
+    Audit(#[from] AppendError),
+}
+
+/// Why a revocation was not acknowledged.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RevokeError {
+    /// There is no such capability.
+    #[error("no such capability")]
+    Unknown,
+    /// No random bytes could be had.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+    /// The change could not be made durable.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// It is revoked, but the record could not be written.
+    #[error("revoked, but not recorded: {0}")]
+    Audit(#[from] AppendError),
+}
+
+impl Kernel {
+    /// Opens the state of `store`. Tokens are accepted when there is a `validator`.
+    ///
+    /// # Errors
+    /// When the state cannot be read, or is damaged.
+    pub fn open(
+        store: Arc<dyn StateStore>,
+        macs: MacKeyring,
+        validator: Option<Validator>,
+        random: Arc<dyn SecureRandom>,
+    ) -> Result<Self, StoreError> {
+        let kernel = Self {
+            store,
+            macs,
+            validator,
+            random,
+            state: RwLock::default(),
+            sessions: RwLock::default(),
+            leases: Leases::default(),
+        };
+        drop(kernel.current()?);
+        Ok(kernel)
+    }
+
+    /// Makes verified authority of a claim: good evidence, nothing in its chain revoked, not
+    /// expired, its session open.
+    ///
+    /// # Errors
+    /// The denial. Evidence that did not verify has one code, whatever was wrong with it.
+    pub fn verify(&self, claim: &Claim, now: DateTime<Utc>) -> Result<VerifiedAuthority, Denial> {
+        let state = self.current().map_err(|error| unavailable(&error))?;
+        let candidates = match claim {
+            Claim::Evidence(Evidence::CapabilityId(text)) => vec![self.by_id(&state, text)?],
+            Claim::Evidence(Evidence::Token(text)) => vec![self.by_token(text, now)?],
+            Claim::Evidence(_) => return Err(Denial::new(DenyCode::EvidenceInvalid)),
+            Claim::Held(id) => {
+                let entry = state.entry(*id);
+                vec![entry.ok_or_else(|| Denial::new(DenyCode::EvidenceInvalid))?.into()]
+            }
+            Claim::Principal(principal) => {
+                let held = state.entries().filter(|held| held.capability.principal() == principal);
+                let good = held
+                    .map(Candidate::from)
+                    .filter(|candidate| self.stands(&state, candidate, now).is_ok());
+                let good: Vec<Candidate> = good.collect();
+                return match good.is_empty() {
+                    true => Err(Denial::new(DenyCode::EvidenceMissing)),
+                    false => Ok(VerifiedAuthority::new(good)),
+                };
+            }
+        };
+        for candidate in &candidates {
+            self.stands(&state, candidate, now)?;
+        }
+        Ok(VerifiedAuthority::new(candidates))
+    }
+
+    /// Charges the limits of a ruling that permits, on the capability and all of its ancestors, or
+    /// on none. What comes back waits for the receipt of the record beside it.
+    #[must_use]
+    pub fn reserve(&self, ruling: Ruling, now: DateTime<Utc>) -> (Reserved, Record) {
+        let charged = match ruling.decision() {
+            Decision::Allow => self.leases.charge(ruling.charges(), &*self.store, now),
+            Decision::Deny(_) => Ok(()),
+        };
+        ruling.settle(charged)
+    }
+
+    /// What [`Kernel::reserve`] would decide, with limits spent in `simulation` alone. It charges
+    /// nothing, and no permit can be made of it.
+    pub fn simulate(
+        &self,
+        ruling: &Ruling,
+        simulation: &mut Simulation,
+        now: DateTime<Utc>,
+    ) -> Decision {
+        match ruling.decision() {
+            Decision::Allow => match simulation.charge(ruling.charges(), &*self.store, now) {
+                Ok(()) => Decision::Allow,
+                Err(denial) => Decision::Deny(denial),
+            },
+            Decision::Deny(denial) => Decision::Deny(denial.clone()),
+        }
+    }
+
+    /// What would be decided under a capability that nobody was granted: charges nothing.
+    pub fn suppose(
+        &self,
+        capability: &Capability,
+        requests: &[AccessRequest],
+        simulation: &mut Simulation,
+        now: DateTime<Utc>,
+    ) -> Decision {
+        let limits: Vec<Obligation> = capability.obligations().collect();
+        let permitted = permits_all(capability, requests, now)
+            .and_then(|()| simulation.charge(&limits, &*self.store, now));
+        match permitted {
+            Ok(()) => Decision::Allow,
+            Err(denial) => Decision::Deny(denial),
+        }
+    }
+
+    /// Grants a root capability; it ends with `session`, if one is named. Durable and recorded
+    /// when this returns.
+    ///
+    /// # Errors
+    /// When it is no capability, or could not be recorded or made durable: then it is not granted.
+    pub fn grant(
+        &self,
+        grant: RootGrant,
+        session: Option<SessionId>,
+        log: &AuditLog,
+        now: DateTime<Utc>,
+    ) -> Result<Arc<Capability>, IssueError> {
+        let capability = Capability::grant(self.new_id(now)?, grant, now)?;
+        self.issue(capability, Kind::Grant, session, Map::new(), log, now)
+    }
+
+    /// Delegates the capability `parent`: the result is the meet of both, and what was asked for
+    /// beyond the parent.
+    ///
+    /// # Errors
+    /// As [`Kernel::grant`]; also when the parent may not be delegated, or has less.
+    pub fn delegate(
+        &self,
+        parent: CapabilityId,
+        delegation: Delegation,
+        log: &AuditLog,
+        now: DateTime<Utc>,
+    ) -> Result<(Arc<Capability>, Vec<Widening>), IssueError> {
+        let holder = {
+            let state = self.current()?;
+            let unknown = || IssueError::Parent(DenyCode::EvidenceInvalid);
+            let entry = state.entry(parent).ok_or_else(unknown)?;
+            let standing = self.stands(&state, &entry.into(), now);
+            standing.map_err(|denial| IssueError::Parent(denial.code()))?;
+            Arc::clone(&entry.capability)
+        };
+        let (capability, cut) = holder.delegate(self.new_id(now)?, delegation, now)?;
+        let mut detail = Map::new();
+        if !cut.is_empty() {
+            let cut = cut.iter().map(|cut| Value::from(format!("{}: {}", cut.field, cut.value)));
+            detail.insert("cut".into(), cut.collect());
+        }
+        let capability = self.issue(capability, Kind::Delegation, None, detail, log, now)?;
+        Ok((capability, cut))
+    }
+
+    /// Revokes `target` with everything below it: one change, durable when this returns, binding
+    /// every process from its next call on.
+    ///
+    /// # Errors
+    /// When it could not be made durable; or when it was, but could not be recorded.
+    pub fn revoke(
+        &self,
+        target: Target,
+        reason: &str,
+        log: &AuditLog,
+        now: DateTime<Utc>,
+    ) -> Result<(), RevokeError> {
+        let mut record = Record::new(Kind::Revocation, &self.trace()?, now).reason(reason);
+        record = match &target {
+            Target::Capability(id) => {
+                if self.current()?.entry(*id).is_none() {
+                    return Err(RevokeError::Unknown);
+                }
+                record.capability(&id.to_string())
+            }
+            Target::Principal(principal) => record.principal(principal.as_str()),
+            Target::Session(session) => record.detail(session_detail(*session)),
+        };
+        // SECURITY: a revocation stands even where it cannot be recorded; the caller is told.
+        let recorded = log.append(record, Durability::Synced);
+        self.store.commit(&[Change::Revoked { target, at: now }])?;
+        drop(recorded?);
+        Ok(())
+    }
+
+    /// Every capability, in the order of issue, and how it stands.
+    ///
+    /// # Errors
+    /// When the state cannot be read.
+    pub fn list(&self, now: DateTime<Utc>) -> Result<Vec<Standing>, StoreError> {
+        let state = self.current()?;
+        Ok(state.entries().map(|entry| self.standing(&state, entry, now)).collect())
+    }
+
+    /// One capability, and how it stands.
+    ///
+    /// # Errors
+    /// When the state cannot be read.
+    pub fn find(
+        &self,
+        id: CapabilityId,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Standing>, StoreError> {
+        let state = self.current()?;
+        Ok(state.entry(id).map(|entry| self.standing(&state, entry, now)))
+    }
+
+    /// What the holder of a capability presents: `<capability id>.<key id>.<tag>`. A secret.
+    #[must_use]
+    pub fn evidence(&self, capability: &Capability) -> String {
+        format!("{}.{}", capability.id(), self.macs.mac(capability.to_json().as_bytes()))
+    }
+
+    /// A new id for a session of a guard.
+    ///
+    /// # Errors
+    /// When no random bytes could be had.
+    pub fn new_id(&self, now: DateTime<Utc>) -> Result<CapabilityId, RandomError> {
+        let mut random = [0; 10];
+        self.random.fill(&mut random)?;
+        Ok(CapabilityId::new(random, now))
+    }
+
+    /// A new trace id: 16 hexadecimal digits.
+    ///
+    /// # Errors
+    /// When no random bytes could be had.
+    pub fn trace(&self) -> Result<String, RandomError> {
+        let mut random = [0; 8];
+        self.random.fill(&mut random)?;
+        Ok(format!("{:016x}", u64::from_be_bytes(random)))
+    }
+
+    /// The store, for what is its own: sessions.
+    #[must_use]
+    pub fn store(&self) -> &dyn StateStore {
+        &*self.store
+    }
+
+    fn issue(
+        &self,
+        capability: Capability,
+        kind: Kind,
+        session: Option<SessionId>,
+        mut detail: Map<String, Value>,
+        log: &AuditLog,
+        now: DateTime<Utc>,
+    ) -> Result<Arc<Capability>, IssueError> {
+        let trace = self.trace()?;
+        detail.extend(session.map(session_detail).unwrap_or_default());
+        if let Ok(Value::Object(wire)) = serde_json::to_value(&capability) {
+            detail.insert("capability".into(), Value::Object(wire));
+        }
+        let id = capability.id().to_string();
+        let record = |kind| {
+            Record::new(kind, &trace, now)
+                .principal(capability.principal().as_str())
+                .capability(&id)
+        };
+        drop(log.append(record(kind).detail(detail), Durability::Synced)?);
+        let capability = Box::new(capability.clone());
+        let change = Change::Issued { capability: capability.clone(), session };
+        if let Err(error) = self.store.commit(&[change]) {
+            let failed = record(kind)
+                .decision(cap_audit::Decision::Deny)
+                .code(DenyCode::StoreUnavailable.code());
+            drop(log.append(failed, Durability::Synced)?);
+            return Err(error.into());
+        }
+        Ok(Arc::new(*capability))
+    }
+
+    /// The state, with all changes of others up to now.
+    fn current(&self) -> Result<RwLockReadGuard<'_, State>, StoreError> {
+        let epoch = self.store.epoch()?;
+        {
+            let state = self.state.read();
+            if state.epoch() == epoch {
+                return Ok(state);
+            }
+        }
+        let mut state = self.state.write();
+        // SECURITY: a state that went back would bring revoked capabilities to life.
+        if state.epoch() > self.store.epoch()? {
+            return Err(StoreError::Damaged("the state is older than it was".into()));
+        }
+        let (epoch, changes) = self.store.changes_since(state.epoch())?;
+        state.apply(epoch, changes)?;
+        Ok(parking_lot::RwLockWriteGuard::downgrade(state))
+    }
+
+    fn by_id(&self, state: &State, text: &str) -> Result<Candidate, Denial> {
+        let invalid = || Denial::new(DenyCode::EvidenceInvalid);
+        let (id, mac) = text.split_once('.').ok_or_else(invalid)?;
+        let id: CapabilityId = id.parse().map_err(|_| invalid())?;
+        let mac: Mac = mac.parse().map_err(|_| invalid())?;
+        let entry = state.entry(id).ok_or_else(invalid)?;
+        let message = entry.capability.to_json();
+        self.macs.verify(&mac, message.as_bytes()).map_err(|_| invalid())?;
+        Ok(entry.into())
+    }
+
+    fn by_token(&self, text: &str, now: DateTime<Utc>) -> Result<Candidate, Denial> {
+        let validator =
+            self.validator.as_ref().ok_or_else(|| Denial::new(DenyCode::EvidenceInvalid))?;
+        let token =
+            validator.validate(text, now).map_err(|error| Denial::new(error.deny_code()))?;
+        let capability = token.capability();
+        let chain = token.ancestors().iter().copied().chain([capability.id()]).collect();
+        Ok(Candidate {
+            capability: Arc::new(capability.clone()),
+            chain,
+            token: Some(token.token_id().to_string()),
+        })
+    }
+
+    /// `Err` when the chain is revoked, the capability expired, or its session over.
+    fn stands(
+        &self,
+        state: &State,
+        candidate: &Candidate,
+        now: DateTime<Utc>,
+    ) -> Result<(), Denial> {
+        state.standing(&candidate.capability, &candidate.chain)?;
+        if candidate.capability.is_expired(now) {
+            return Err(Denial::new(DenyCode::CapabilityExpired));
+        }
+        let sessions = candidate.chain.iter().filter_map(|id| state.entry(*id)?.session);
+        let mut sessions: Vec<SessionId> = sessions.collect();
+        sessions.dedup();
+        sessions.into_iter().try_for_each(|session| self.session_is_open(session, now))
+    }
+
+    /// A lease that was seen holds until it ends: who closes a session before revokes it, too.
+    fn session_is_open(&self, session: SessionId, now: DateTime<Utc>) -> Result<(), Denial> {
+        if self.sessions.read().get(&session).is_some_and(|until| *until > now) {
+            return Ok(());
+        }
+        let until = self.store.session_until(session).map_err(|error| unavailable(&error))?;
+        match until {
+            Some(until) if until > now => {
+                self.sessions.write().insert(session, until);
+                Ok(())
+            }
+            _ => Err(Denial::new(DenyCode::SessionLapsed)),
+        }
+    }
+
+    fn standing(&self, state: &State, entry: &Entry, now: DateTime<Utc>) -> Standing {
+        let refused = self.stands(state, &entry.into(), now).err().map(|denial| denial.code());
+        Standing {
+            capability: Arc::clone(&entry.capability),
+            chain: Arc::clone(&entry.chain),
+            session: entry.session,
+            refused,
+        }
+    }
+}
+
+impl From<&Entry> for Candidate {
+    fn from(entry: &Entry) -> Self {
+        Self {
+            capability: Arc::clone(&entry.capability),
+            chain: Arc::clone(&entry.chain),
+            token: None,
+        }
+    }
+}
+
+fn session_detail(session: SessionId) -> Map<String, Value> {
+    Map::from_iter([("session".to_owned(), session.to_string().into())])
+}

@@ -1,0 +1,596 @@
+//! What every [`StateStore`] must do: the sentences of its contract, each a test.
+
+use std::sync::{Arc, Barrier};
+use std::thread;
+
+use cap_core::{Capability, CapabilityId, Constraints, Operations, ResourceType, RootGrant};
+use cap_kernel::{
+    Change, Draw, Drawn, Epoch, MAX_LEASE, MemoryStore, SessionId, StateStore, StoreError, Target,
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+
+/// A store as the kernel holds it.
+pub type Store = Arc<dyn StateStore>;
+
+/// Functions with their names.
+macro_rules! sentences {
+    ($kind:ty; $($name:ident),+ $(,)?) => { [$((stringify!($name), $name as $kind)),+] };
+}
+
+/// Runs every sentence for a single handle; `make` makes a new, empty state each time.
+pub fn conformance(make: impl Fn() -> Store) {
+    for (name, sentence) in sentences![fn(&dyn StateStore);
+        an_empty_state_is_at_epoch_zero,
+        every_change_adds_one_to_the_epoch,
+        changes_come_back_in_order_as_they_were,
+        a_commit_of_nothing_changes_nothing,
+        a_lease_is_an_eighth_of_what_is_left_and_at_least_one_unit,
+        a_lease_is_bounded,
+        the_leases_of_a_period_add_up_to_the_limit,
+        several_counters_are_drawn_from_together_or_not_at_all,
+        a_new_period_starts_afresh,
+        a_period_that_is_over_yields_nothing,
+        a_limit_below_what_was_drawn_yields_nothing,
+        a_limit_of_nothing_yields_nothing,
+        asking_what_was_drawn_charges_nothing,
+        a_session_is_open_until_its_lease_ends,
+        a_session_is_opened_once,
+        a_closed_session_stays_closed,
+        a_session_that_was_closed_unopened_cannot_be_opened,
+        only_an_open_session_is_renewed,
+        a_session_is_abandoned_when_its_lease_is_over,
+        instants_are_kept_exactly,
+    ] {
+        println!("{name}");
+        sentence(&*make());
+    }
+    println!("any_use_is_answered_as_by_the_memory_store");
+    any_use_is_answered_as_by_the_memory_store(&make);
+    conformance_of_two(|| {
+        let store = make();
+        [Arc::clone(&store), store]
+    });
+}
+
+/// Runs every sentence about two users of one state; `make_two` makes two handles on a new, empty
+/// state each time.
+pub fn conformance_of_two(make_two: impl Fn() -> [Store; 2]) {
+    for (name, sentence) in sentences![fn([Store; 2]);
+        a_change_is_visible_to_the_other_as_soon_as_it_is_committed,
+        a_commit_is_never_seen_in_part,
+        a_thousand_commits_of_two_are_seen_by_both_in_one_order,
+        draws_of_many_never_exceed_the_limit_and_reach_it,
+        what_one_has_drawn_the_other_cannot_draw,
+        of_those_who_open_a_session_at_once_one_succeeds,
+        a_session_that_the_other_has_closed_is_closed,
+    ] {
+        println!("{name}");
+        sentence(make_two());
+    }
+}
+
+/// Runs every sentence about the owners of sessions, for a state that outlives its handles.
+pub fn conformance_of_owners(make_two: impl Fn() -> [Store; 2]) {
+    for (name, sentence) in sentences![fn([Store; 2]);
+        a_session_whose_owner_lives_is_not_abandoned,
+        a_session_whose_owner_is_gone_is_abandoned,
+        a_session_is_renewed_by_its_owner_alone,
+        what_was_committed_outlives_the_handle,
+    ] {
+        println!("{name}");
+        sentence(make_two());
+    }
+}
+
+fn an_empty_state_is_at_epoch_zero(store: &dyn StateStore) {
+    assert_eq!(store.epoch(), Ok(Epoch(0)));
+    assert_eq!(store.changes_since(Epoch(0)), Ok((Epoch(0), Vec::new())));
+}
+
+fn every_change_adds_one_to_the_epoch(store: &dyn StateStore) {
+    for (count, epoch) in [(1, 1), (3, 4), (0, 4), (2, 6)] {
+        let changes: Vec<Change> = (0..count).map(revocation).collect();
+        assert_eq!(store.commit(&changes), Ok(Epoch(epoch)));
+        assert_eq!(store.epoch(), Ok(Epoch(epoch)));
+    }
+}
+
+fn changes_come_back_in_order_as_they_were(store: &dyn StateStore) {
+    let all = one_of_each();
+    let (first, rest) = all.split_at(2);
+    store.commit(first).unwrap();
+    store.commit(rest).unwrap();
+    let end = Epoch(all.len() as u64);
+    for (skip, epoch) in (0..=end.0).enumerate() {
+        assert_eq!(store.changes_since(Epoch(epoch)), Ok((end, all[skip..].to_vec())));
+    }
+}
+
+fn a_commit_of_nothing_changes_nothing(store: &dyn StateStore) {
+    assert_eq!(store.commit(&[]), Ok(Epoch(0)));
+    store.commit(&[revocation(1)]).unwrap();
+    assert_eq!(store.commit(&[]), Ok(Epoch(1)));
+    assert_eq!(store.changes_since(Epoch(0)), Ok((Epoch(1), vec![revocation(1)])));
+}
+
+fn a_lease_is_an_eighth_of_what_is_left_and_at_least_one_unit(store: &dyn StateStore) {
+    for (max, leases) in [
+        (1, vec![1]),
+        (7, vec![1; 7]),
+        (24, [vec![3, 2, 2, 2], vec![1; 15]].concat()),
+        (100, vec![12, 11, 9, 8, 7, 6, 5, 5, 4, 4, 3, 3, 2, 2, 2, 2]),
+    ] {
+        let draw = draw(max, 0, max);
+        for units in leases {
+            assert_eq!(store.draw(&[draw]), Ok(Drawn::Leased(vec![units])), "of {max}");
+        }
+    }
+}
+
+fn a_lease_is_bounded(store: &dyn StateStore) {
+    assert_eq!(store.draw(&[draw(1, 0, 1_000_000)]), Ok(Drawn::Leased(vec![MAX_LEASE])));
+    assert_eq!(store.draw(&[draw(2, 0, u64::MAX)]), Ok(Drawn::Leased(vec![MAX_LEASE])));
+}
+
+fn the_leases_of_a_period_add_up_to_the_limit(store: &dyn StateStore) {
+    for max in [1, 2, 8, 9, 100, 1_000] {
+        let draw = draw(max, 7, max);
+        assert_eq!(draw_all(store, draw), max);
+        assert_eq!(store.draw(&[draw]), Ok(Drawn::Exhausted(draw.owner)));
+        assert_eq!(store.drawn(draw.owner, 7), Ok(max));
+    }
+}
+
+fn several_counters_are_drawn_from_together_or_not_at_all(store: &dyn StateStore) {
+    let (wide, narrow, other) = (draw(1, 0, 80), draw(2, 0, 1), draw(3, 5, 16));
+    assert_eq!(store.draw(&[]), Ok(Drawn::Leased(Vec::new())));
+    assert_eq!(store.draw(&[wide, narrow, other]), Ok(Drawn::Leased(vec![10, 1, 2])));
+    let none = Ok(Drawn::Exhausted(narrow.owner));
+    assert_eq!(store.draw(&[wide, narrow, other]), none);
+    assert_eq!(store.draw(&[narrow, wide]), none);
+    assert_eq!(store.draw(&[wide, other, narrow]), none);
+    assert_eq!(store.drawn(wide.owner, 0), Ok(10));
+    assert_eq!(store.drawn(narrow.owner, 0), Ok(1));
+    assert_eq!(store.drawn(other.owner, 5), Ok(2));
+}
+
+fn a_new_period_starts_afresh(store: &dyn StateStore) {
+    assert_eq!(draw_all(store, draw(1, 3, 10)), 10);
+    assert_eq!(store.drawn(id(1), 4), Ok(0));
+    assert_eq!(draw_all(store, draw(1, 4, 10)), 10);
+    assert_eq!(draw_all(store, draw(1, 1_000_000, 10)), 10);
+}
+
+fn a_period_that_is_over_yields_nothing(store: &dyn StateStore) {
+    assert_eq!(store.draw(&[draw(1, 5, 80)]), Ok(Drawn::Leased(vec![10])));
+    for period in [4, 0] {
+        assert_eq!(store.draw(&[draw(1, period, 80)]), Ok(Drawn::Exhausted(id(1))));
+    }
+    assert_eq!(store.drawn(id(1), 5), Ok(10));
+    assert_eq!(draw_all(store, draw(1, 5, 80)), 70);
+}
+
+fn a_limit_below_what_was_drawn_yields_nothing(store: &dyn StateStore) {
+    assert_eq!(store.draw(&[draw(1, 0, 80)]), Ok(Drawn::Leased(vec![10])));
+    for max in [10, 9, 0] {
+        assert_eq!(store.draw(&[draw(1, 0, max)]), Ok(Drawn::Exhausted(id(1))));
+    }
+    assert_eq!(store.draw(&[draw(1, 0, 11)]), Ok(Drawn::Leased(vec![1])));
+}
+
+fn a_limit_of_nothing_yields_nothing(store: &dyn StateStore) {
+    assert_eq!(store.draw(&[draw(1, 0, 0)]), Ok(Drawn::Exhausted(id(1))));
+    assert_eq!(store.drawn(id(1), 0), Ok(0));
+}
+
+fn asking_what_was_drawn_charges_nothing(store: &dyn StateStore) {
+    store.draw(&[draw(1, 0, 80)]).unwrap();
+    for _ in 0..3 {
+        assert_eq!(store.drawn(id(1), 0), Ok(10));
+        assert_eq!(store.drawn(id(2), 0), Ok(0));
+    }
+    assert_eq!(draw_all(store, draw(1, 0, 80)), 70);
+}
+
+fn a_session_is_open_until_its_lease_ends(store: &dyn StateStore) {
+    assert_eq!(store.session_until(id(1)), Ok(None));
+    store.open_session(id(1), at(60)).unwrap();
+    assert_eq!(store.session_until(id(1)), Ok(Some(at(60))));
+    store.renew_session(id(1), at(90)).unwrap();
+    assert_eq!(store.session_until(id(1)), Ok(Some(at(90))));
+    assert_eq!(store.session_until(id(2)), Ok(None));
+    store.close_session(id(1)).unwrap();
+    assert_eq!(store.session_until(id(1)), Ok(None));
+}
+
+fn a_session_is_opened_once(store: &dyn StateStore) {
+    store.open_session(id(1), at(60)).unwrap();
+    assert!(store.open_session(id(1), at(90)).is_err());
+    assert_eq!(store.session_until(id(1)), Ok(Some(at(60))));
+    store.renew_session(id(1), at(70)).unwrap();
+}
+
+fn a_closed_session_stays_closed(store: &dyn StateStore) {
+    store.open_session(id(1), at(60)).unwrap();
+    for _ in 0..2 {
+        store.close_session(id(1)).unwrap();
+        assert!(store.renew_session(id(1), at(90)).is_err());
+        assert!(store.open_session(id(1), at(90)).is_err());
+        assert_eq!(store.session_until(id(1)), Ok(None));
+        assert_eq!(store.abandoned_sessions(at(1_000)), Ok(Vec::new()));
+    }
+}
+
+fn a_session_that_was_closed_unopened_cannot_be_opened(store: &dyn StateStore) {
+    store.close_session(id(1)).unwrap();
+    assert!(store.open_session(id(1), at(60)).is_err());
+    assert_eq!(store.session_until(id(1)), Ok(None));
+    assert_eq!(store.abandoned_sessions(at(1_000)), Ok(Vec::new()));
+}
+
+fn only_an_open_session_is_renewed(store: &dyn StateStore) {
+    assert!(store.renew_session(id(1), at(60)).is_err());
+    assert_eq!(store.session_until(id(1)), Ok(None));
+    store.open_session(id(1), at(60)).unwrap();
+}
+
+fn a_session_is_abandoned_when_its_lease_is_over(store: &dyn StateStore) {
+    for (session, until) in [(1, 60), (2, 80), (3, 60)] {
+        store.open_session(id(session), at(until)).unwrap();
+    }
+    store.close_session(id(3)).unwrap();
+    assert_eq!(store.abandoned_sessions(at(59)), Ok(Vec::new()));
+    assert_eq!(store.abandoned_sessions(at(60)), Ok(vec![id(1)]));
+    store.renew_session(id(1), at(90)).unwrap();
+    assert_eq!(store.abandoned_sessions(at(60)), Ok(Vec::new()));
+    assert_eq!(sorted(store.abandoned_sessions(at(90))), [id(1), id(2)]);
+    store.close_session(id(1)).unwrap();
+    assert_eq!(store.abandoned_sessions(at(90)), Ok(vec![id(2)]));
+}
+
+fn instants_are_kept_exactly(store: &dyn StateStore) {
+    let instants = [
+        at(0) + TimeDelta::nanoseconds(1),
+        at(0) + TimeDelta::microseconds(999_999),
+        DateTime::UNIX_EPOCH - TimeDelta::nanoseconds(1),
+        DateTime::<Utc>::MIN_UTC,
+        DateTime::<Utc>::MAX_UTC,
+    ];
+    for (session, until) in (1..).zip(instants) {
+        store.open_session(id(session), until).unwrap();
+        assert_eq!(store.session_until(id(session)), Ok(Some(until)));
+    }
+}
+
+fn a_change_is_visible_to_the_other_as_soon_as_it_is_committed([one, other]: [Store; 2]) {
+    for n in 0..100 {
+        for (writer, reader) in [(&one, &other), (&other, &one)] {
+            let before = reader.epoch().unwrap();
+            let epoch = writer.commit(&[revocation(n)]).unwrap();
+            assert_eq!(reader.epoch(), Ok(epoch));
+            assert_eq!(reader.changes_since(before), Ok((epoch, vec![revocation(n)])));
+        }
+    }
+}
+
+fn a_commit_is_never_seen_in_part([writer, reader]: [Store; 2]) {
+    let committing = thread::spawn(move || {
+        for n in 0..100 {
+            patiently(|| writer.commit(&[revocation(n), revocation(n), revocation(n)]));
+        }
+    });
+    let mut seen = Epoch(0);
+    while seen.0 < 300 {
+        let epoch = patiently(|| reader.epoch());
+        let (end, changes) = patiently(|| reader.changes_since(seen));
+        assert_eq!((epoch.0 % 3, end.0 % 3, changes.len() % 3), (0, 0, 0));
+        assert!(end >= epoch && changes.len() as u64 == end.0 - seen.0);
+        seen = end;
+    }
+    committing.join().unwrap();
+}
+
+fn a_thousand_commits_of_two_are_seen_by_both_in_one_order(stores: [Store; 2]) {
+    let start = Barrier::new(2);
+    let work = |number: u64, store: &Store| {
+        start.wait();
+        let (mut seen, mut followed) = (Epoch(0), Vec::new());
+        for n in 0..500 {
+            let mine = revocation(number * 1_000 + n);
+            let epoch = patiently(|| store.commit(std::slice::from_ref(&mine)));
+            let (end, changes) = patiently(|| store.changes_since(seen));
+            assert!(end >= epoch);
+            followed.extend(changes);
+            // The change is where its commit has said.
+            assert_eq!(followed[epoch.0 as usize - 1], mine);
+            seen = end;
+        }
+        (seen, followed)
+    };
+    let [mut one, mut other] = thread::scope(|scope| {
+        let work = &work;
+        let both = [(0, &stores[0]), (1, &stores[1])]
+            .map(|(number, store)| scope.spawn(move || work(number, store)));
+        both.map(|thread| thread.join().unwrap())
+    });
+    for (store, (seen, followed)) in stores.iter().zip([&mut one, &mut other]) {
+        followed.extend(store.changes_since(*seen).unwrap().1);
+    }
+    assert_eq!(one.1, other.1);
+    assert_eq!(one.1.len(), 1_000);
+    for number in [0, 1_000] {
+        let of_one: Vec<Change> = (number..number + 500).map(revocation).collect();
+        let seen: Vec<Change> =
+            one.1.iter().filter(|change| of_one.contains(change)).cloned().collect();
+        assert_eq!(seen, of_one);
+    }
+}
+
+fn draws_of_many_never_exceed_the_limit_and_reach_it(stores: [Store; 2]) {
+    for max in [3, 40, 1_000] {
+        let draws = [draw(max, 1, max), draw(max + 1, 1, max + 5)];
+        let work = |store: &Store| {
+            let mut units = [0, 0];
+            while let Drawn::Leased(leases) = patiently(|| store.draw(&draws)) {
+                assert!(leases.len() == 2 && leases.iter().all(|lease| *lease > 0));
+                units = [units[0] + leases[0], units[1] + leases[1]];
+            }
+            units
+        };
+        let units = thread::scope(|scope| {
+            let work = &work;
+            let threads: Vec<_> = stores
+                .iter()
+                .cycle()
+                .take(8)
+                .map(|store| scope.spawn(move || work(store)))
+                .collect();
+            let units = threads.into_iter().map(|thread| thread.join().unwrap());
+            units.fold([0, 0], |[a, b], [first, second]| [a + first, b + second])
+        });
+        let of = |n: usize| draws[n].max;
+        assert!(units[0] <= of(0) && units[1] <= of(1), "{units:?}");
+        assert!(units[0] == of(0) || units[1] == of(1), "{units:?}");
+        for (draw, units) in draws.iter().zip(units) {
+            assert_eq!(stores[0].drawn(draw.owner, 1), Ok(units));
+        }
+    }
+}
+
+fn what_one_has_drawn_the_other_cannot_draw([one, other]: [Store; 2]) {
+    assert_eq!(one.draw(&[draw(1, 0, 80)]), Ok(Drawn::Leased(vec![10])));
+    assert_eq!(other.drawn(id(1), 0), Ok(10));
+    assert_eq!(draw_all(&*other, draw(1, 0, 80)), 70);
+    assert_eq!(one.draw(&[draw(1, 0, 80)]), Ok(Drawn::Exhausted(id(1))));
+}
+
+fn of_those_who_open_a_session_at_once_one_succeeds(stores: [Store; 2]) {
+    for n in 0..20 {
+        let start = Barrier::new(2);
+        let open = |store: &Store, until| {
+            start.wait();
+            match store.open_session(id(n), until) {
+                Err(StoreError::Busy(why)) => panic!("{why}"),
+                opened => opened.is_ok(),
+            }
+        };
+        let [one, other] = thread::scope(|scope| {
+            let open = &open;
+            let both = [(&stores[0], at(60)), (&stores[1], at(61))]
+                .map(|(store, until)| scope.spawn(move || open(store, until)));
+            both.map(|thread| thread.join().unwrap())
+        });
+        assert!(one != other, "{n}: {one} {other}");
+        let until = if one { at(60) } else { at(61) };
+        assert_eq!(stores[0].session_until(id(n)), Ok(Some(until)));
+        let owner = if one { &stores[0] } else { &stores[1] };
+        owner.renew_session(id(n), at(90)).unwrap();
+    }
+}
+
+fn a_session_that_the_other_has_closed_is_closed([owner, other]: [Store; 2]) {
+    owner.open_session(id(1), at(60)).unwrap();
+    assert_eq!(other.session_until(id(1)), Ok(Some(at(60))));
+    other.close_session(id(1)).unwrap();
+    assert_eq!(owner.session_until(id(1)), Ok(None));
+    assert!(owner.renew_session(id(1), at(90)).is_err());
+    owner.close_session(id(1)).unwrap();
+    assert_eq!(owner.abandoned_sessions(at(1_000)), Ok(Vec::new()));
+}
+
+fn a_session_whose_owner_lives_is_not_abandoned(stores: [Store; 2]) {
+    stores[0].open_session(id(1), at(60)).unwrap();
+    for store in stores.iter().chain(&stores) {
+        assert_eq!(store.abandoned_sessions(at(59)), Ok(Vec::new()));
+    }
+    for store in &stores {
+        assert_eq!(store.abandoned_sessions(at(60)), Ok(vec![id(1)]));
+    }
+}
+
+fn a_session_whose_owner_is_gone_is_abandoned([owner, other]: [Store; 2]) {
+    owner.open_session(id(1), at(60)).unwrap();
+    owner.open_session(id(2), at(60)).unwrap();
+    other.open_session(id(3), at(60)).unwrap();
+    owner.close_session(id(2)).unwrap();
+    drop(owner);
+    assert_eq!(other.abandoned_sessions(at(0)), Ok(vec![id(1)]));
+    other.close_session(id(1)).unwrap();
+    assert_eq!(other.abandoned_sessions(at(0)), Ok(Vec::new()));
+}
+
+fn a_session_is_renewed_by_its_owner_alone([owner, other]: [Store; 2]) {
+    owner.open_session(id(1), at(60)).unwrap();
+    assert!(other.renew_session(id(1), at(90)).is_err());
+    assert_eq!(owner.session_until(id(1)), Ok(Some(at(60))));
+    drop(owner);
+    assert!(other.renew_session(id(1), at(90)).is_err());
+}
+
+fn what_was_committed_outlives_the_handle([one, other]: [Store; 2]) {
+    let all = one_of_each();
+    one.commit(&all).unwrap();
+    one.draw(&[draw(1, 0, 80)]).unwrap();
+    one.close_session(id(1)).unwrap();
+    drop(one);
+    assert_eq!(other.changes_since(Epoch(0)), Ok((Epoch(all.len() as u64), all)));
+    assert_eq!(other.drawn(id(1), 0), Ok(10));
+    assert!(other.open_session(id(1), at(60)).is_err());
+}
+
+/// One thing that a single user may do.
+#[derive(Clone, Debug)]
+enum Use {
+    Commit(u64, u64),
+    ChangesSince(u64),
+    Draw(Vec<Draw>),
+    Drawn(u64),
+    Open(u64, i64),
+    Renew(u64, i64),
+    Until(u64),
+    Close(u64),
+    Abandoned(i64),
+}
+
+fn any_use_is_answered_as_by_the_memory_store(make: &dyn Fn() -> Store) {
+    // A draw names an owner once, as the obligations of a capability do.
+    let draws = prop::collection::btree_map(1..4_u64, (0..4_u64, 0..60_u64), 1..3).prop_map(|draws| {
+        draws.into_iter().map(|(owner, (period, max))| draw(owner, period, max)).collect()
+    });
+    let any_use = prop_oneof![
+        (0..50_u64, 0..4_u64).prop_map(|(first, count)| Use::Commit(first, count)),
+        (0..12_u64).prop_map(Use::ChangesSince),
+        4 => draws.prop_map(Use::Draw),
+        (1..4_u64).prop_map(Use::Drawn),
+        2 => (1..5_u64, 0..10_i64).prop_map(|(session, until)| Use::Open(session, until)),
+        (1..5_u64, 0..10_i64).prop_map(|(session, until)| Use::Renew(session, until)),
+        (1..5_u64).prop_map(Use::Until),
+        (1..5_u64).prop_map(Use::Close),
+        (0..10_i64).prop_map(Use::Abandoned),
+    ];
+    let config = Config { cases: 32, failure_persistence: None, ..Config::default() };
+    let uses = prop::collection::vec(any_use, 1..40);
+    TestRunner::new(config)
+        .run(&uses, |uses| {
+            let (store, model) = (make(), MemoryStore::default());
+            for each in uses {
+                prop_assert_eq!(answer(&*store, &each), answer(&model, &each), "{:?}", each);
+            }
+            Ok(())
+        })
+        .unwrap();
+}
+
+/// What a store answers, errors by their variant alone.
+fn answer(store: &dyn StateStore, asked: &Use) -> String {
+    fn show<T: std::fmt::Debug>(answer: Result<T, StoreError>) -> String {
+        match answer {
+            Ok(answer) => format!("{answer:?}"),
+            Err(StoreError::Failed(_)) => "failed".into(),
+            Err(other) => panic!("{other}"),
+        }
+    }
+    match asked {
+        Use::Commit(first, count) => {
+            let changes: Vec<Change> = (*first..first + count).map(revocation).collect();
+            show(store.commit(&changes))
+        }
+        Use::ChangesSince(epoch) => {
+            let epoch = store.epoch().map(|end| Epoch(end.0.min(*epoch)));
+            show(epoch.and_then(|epoch| store.changes_since(epoch)))
+        }
+        Use::Draw(draws) => show(store.draw(draws)),
+        Use::Drawn(owner) => show(store.drawn(id(*owner), 3)),
+        Use::Open(session, until) => show(store.open_session(id(*session), at(*until))),
+        Use::Renew(session, until) => show(store.renew_session(id(*session), at(*until))),
+        Use::Until(session) => show(store.session_until(id(*session))),
+        Use::Close(session) => show(store.close_session(id(*session))),
+        Use::Abandoned(now) => {
+            show(store.abandoned_sessions(at(*now)).map(|ids| sorted(Ok(ids))))
+        }
+    }
+}
+
+/// Asks again while the store is busy, which it may be when many use it at once.
+fn patiently<T>(mut ask: impl FnMut() -> Result<T, StoreError>) -> T {
+    for _ in 0..100 {
+        match ask() {
+            Err(StoreError::Busy(_)) => {}
+            answer => return answer.unwrap(),
+        }
+    }
+    panic!("the store stays busy");
+}
+
+/// Draws until nothing is left; answers with the sum.
+fn draw_all(store: &dyn StateStore, draw: Draw) -> u64 {
+    let mut sum = 0;
+    loop {
+        match store.draw(&[draw]).unwrap() {
+            Drawn::Leased(leases) => {
+                assert!(leases.len() == 1 && leases[0] > 0, "{leases:?}");
+                sum += leases[0];
+            }
+            exhausted => {
+                assert_eq!(exhausted, Drawn::Exhausted(draw.owner));
+                return sum;
+            }
+        }
+    }
+}
+
+/// A change of every kind.
+fn one_of_each() -> Vec<Change> {
+    let moment = at(5) + TimeDelta::nanoseconds(123_456_789);
+    let issued = |n, session| Change::Issued { capability: Box::new(capability(n)), session };
+    let revoked = |target| Change::Revoked { target, at: moment };
+    vec![
+        issued(1, None),
+        issued(2, Some(id(7))),
+        revoked(Target::Capability(id(1))),
+        revoked(Target::Principal("agent \"ü\" 'x'; --".parse().unwrap())),
+        revoked(Target::Session(id(7))),
+    ]
+}
+
+fn capability(n: u64) -> Capability {
+    let grant = RootGrant {
+        principal: format!("agent-{n}").parse().unwrap(),
+        resource_type: ResourceType::Path,
+        resource: "/srv/données".into(),
+        operations: Operations::ALL,
+        constraints: Constraints::default(),
+        expires_at: Some(at(3_600)),
+    };
+    Capability::grant(id(n), grant, at(0)).unwrap()
+}
+
+/// A change that is told from others by `n`.
+pub fn revocation(n: u64) -> Change {
+    Change::Revoked { target: Target::Capability(id(n)), at: at(0) }
+}
+
+/// A draw from the counter of the capability `owner`.
+pub fn draw(owner: u64, period: u64, max: u64) -> Draw {
+    Draw { owner: id(owner), period, max }
+}
+
+/// The id that is told from others by `n`.
+pub fn id(n: u64) -> CapabilityId {
+    let mut random = [0; 10];
+    random[2..].copy_from_slice(&n.to_be_bytes());
+    CapabilityId::new(random, at(0))
+}
+
+/// An instant, in seconds from an arbitrary one.
+pub fn at(seconds: i64) -> DateTime<Utc> {
+    DateTime::UNIX_EPOCH + TimeDelta::seconds(1_795_000_000 + seconds)
+}
+
+fn sorted(sessions: Result<Vec<SessionId>, StoreError>) -> Vec<SessionId> {
+    let mut sessions = sessions.unwrap();
+    sessions.sort_unstable();
+    sessions
+}
