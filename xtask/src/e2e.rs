@@ -148,14 +148,14 @@ impl Part {
     fn install_from_npm(&self, repo: &Repo, dir: &Path) -> Result<()> {
         fs::write(dir.join("package.json"), self.manifest).context("package.json")?;
         let npm = repo.cmd("npm").args(["install", "--prefix"]).args([dir]);
-        npm.args(["--no-audit", "--no-fund", "--loglevel=error"]).args(self.packages).run()
+        npm.args(["--no-audit", "--no-fund", "--loglevel=error"]).args(self.packages).run_quietly()
     }
 
     fn install_from_pypi(&self, repo: &Repo, dir: &Path) -> Result<()> {
-        repo.cmd("python3").args(["-m", "venv"]).args([dir]).run()?;
+        repo.cmd("python3").args(["-m", "venv"]).args([dir]).run_quietly()?;
         let python = dir.join("bin/python");
         let pip = repo.cmd(&python.to_string_lossy()).args(["-m", "pip", "install", "--quiet"]);
-        pip.args(["--disable-pip-version-check"]).args(self.packages).run()
+        pip.args(["--disable-pip-version-check"]).args(self.packages).run_quietly()
     }
 }
 

@@ -66,8 +66,10 @@ pub fn provide(repo: &Repo, tools: &[Tool]) -> Result<()> {
     eprintln!("{}", how_to_get(&absent));
     eprintln!("we are root and there is apt-get: installing them");
     let apt = repo.cmd("apt-get").env("DEBIAN_FRONTEND", "noninteractive");
-    apt.clone().args(["update", "-q"]).run()?;
-    apt.args(["install", "-y", "-q", "--no-install-recommends"]).args(packages(&absent)).run()?;
+    apt.clone().args(["update", "-q"]).run_quietly()?;
+    apt.args(["install", "-y", "-q", "--no-install-recommends"])
+        .args(packages(&absent))
+        .run_quietly()?;
     require(tools)
 }
 

@@ -12,8 +12,7 @@ use crate::repo::Repo;
 pub const VARIABLE: &str = "MCP_SECURITY_SHARED";
 
 /// Why there is no folder, for those who skip.
-pub const ABSENT: &str =
-    "no shared test data: MCP_SECURITY_SHARED is not set and there is no ../shared";
+pub const ABSENT: &str = "no shared test data (MCP_SECURITY_SHARED, else ../shared)";
 
 /// The folder, absolute: tests run in the folders of their crates. `None` if nobody asked for it and it is
 /// not there; an error if it was asked for and is not there.

@@ -45,6 +45,13 @@ impl Cmd {
         self.succeeded(status)
     }
 
+    /// As [`Cmd::run`], without its standard output: ours may be somebody's data.
+    pub fn run_quietly(&self) -> Result<()> {
+        self.announce();
+        let status = self.command().stdout(Stdio::null()).status();
+        self.succeeded(status.with_context(|| self.cannot_run())?)
+    }
+
     /// Runs it and returns its standard output; an error if it cannot run or fails.
     pub fn read(&self) -> Result<String> {
         self.announce();

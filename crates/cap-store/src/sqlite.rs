@@ -179,3 +179,22 @@ fn wait_for(connection: &Mutex<Connection>) -> Result<MutexGuard<'_, Connection>
     let waited = || StoreError::Busy("the other threads of this process use it".into());
     connection.try_lock_for(BUSY_BOUND).ok_or_else(waited)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_waits_for_another_thread_is_told_that_it_is_busy() {
+        let home = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&home.path().join("state")).unwrap();
+        let writing = store.writer.lock();
+        let busy = store.draw(&[]);
+        assert!(matches!(busy, Err(StoreError::Busy(_))), "{busy:?}");
+        assert_eq!(store.epoch(), Ok(Epoch(0)), "a reader does not wait for a writer");
+        drop(writing);
+        assert_eq!(store.draw(&[]), Ok(Drawn::Leased(Vec::new())));
+        let _reading = store.reader.lock();
+        assert!(matches!(store.epoch(), Err(StoreError::Busy(_))));
+    }
+}

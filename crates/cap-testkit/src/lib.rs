@@ -9,8 +9,10 @@
     reason = "everything in here runs in tests only"
 )]
 
+pub mod naive;
 #[cfg(feature = "state-store")]
 pub mod state_store;
+pub mod strategy;
 
 use std::path::{Path, PathBuf};
 

@@ -456,19 +456,20 @@ enum Use {
 
 fn any_use_is_answered_as_by_the_memory_store(make: &dyn Fn() -> Store) {
     // A draw names an owner once, as the obligations of a capability do.
-    let draws = prop::collection::btree_map(1..4_u64, (0..4_u64, 0..60_u64), 1..3).prop_map(|draws| {
-        draws.into_iter().map(|(owner, (period, max))| draw(owner, period, max)).collect()
-    });
+    let draws =
+        prop::collection::btree_map(1..4_u64, (0..4_u64, 0..60_u64), 1..3).prop_map(|draws| {
+            draws.into_iter().map(|(owner, (period, max))| draw(owner, period, max)).collect()
+        });
     let any_use = prop_oneof![
-        (0..50_u64, 0..4_u64).prop_map(|(first, count)| Use::Commit(first, count)),
-        (0..12_u64).prop_map(Use::ChangesSince),
+        1 => (0..50_u64, 0..4_u64).prop_map(|(first, count)| Use::Commit(first, count)),
+        1 => (0..12_u64).prop_map(Use::ChangesSince),
         4 => draws.prop_map(Use::Draw),
-        (1..4_u64).prop_map(Use::Drawn),
+        1 => (1..4_u64).prop_map(Use::Drawn),
         2 => (1..5_u64, 0..10_i64).prop_map(|(session, until)| Use::Open(session, until)),
-        (1..5_u64, 0..10_i64).prop_map(|(session, until)| Use::Renew(session, until)),
-        (1..5_u64).prop_map(Use::Until),
-        (1..5_u64).prop_map(Use::Close),
-        (0..10_i64).prop_map(Use::Abandoned),
+        1 => (1..5_u64, 0..10_i64).prop_map(|(session, until)| Use::Renew(session, until)),
+        1 => (1..5_u64).prop_map(Use::Until),
+        1 => (1..5_u64).prop_map(Use::Close),
+        1 => (0..10_i64).prop_map(Use::Abandoned),
     ];
     let config = Config { cases: 32, failure_persistence: None, ..Config::default() };
     let uses = prop::collection::vec(any_use, 1..40);
@@ -507,9 +508,7 @@ fn answer(store: &dyn StateStore, asked: &Use) -> String {
         Use::Renew(session, until) => show(store.renew_session(id(*session), at(*until))),
         Use::Until(session) => show(store.session_until(id(*session))),
         Use::Close(session) => show(store.close_session(id(*session))),
-        Use::Abandoned(now) => {
-            show(store.abandoned_sessions(at(*now)).map(|ids| sorted(Ok(ids))))
-        }
+        Use::Abandoned(now) => show(store.abandoned_sessions(at(*now)).map(|ids| sorted(Ok(ids)))),
     }
 }
 

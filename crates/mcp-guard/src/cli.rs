@@ -43,9 +43,7 @@ pub(crate) enum Command {
     },
     /// The file server of the demo
     #[command(hide = true)]
-    DemoServer {
-        root: PathBuf,
-    },
+    DemoServer { root: PathBuf },
 }
 
 #[derive(Debug, Args)]

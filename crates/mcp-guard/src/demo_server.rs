@@ -93,9 +93,9 @@ impl Era {
             {
                 Ok(Self::Stateless)
             }
-            Some(Some(STATELESS_VERSION)) => Err(Fault::Params(format!(
-                "`{CAPABILITIES_KEY}` must be an object"
-            ))),
+            Some(Some(STATELESS_VERSION)) => {
+                Err(Fault::Params(format!("`{CAPABILITIES_KEY}` must be an object")))
+            }
             Some(Some(other)) => Err(Fault::UnsupportedVersion(other.to_owned())),
         }
     }
@@ -104,10 +104,7 @@ impl Era {
     fn complete(self, mut result: Value) -> Value {
         if let (Self::Stateless, Some(members)) = (self, result.as_object_mut()) {
             members.insert("resultType".to_owned(), json!("complete"));
-            members.insert(
-                "_meta".to_owned(),
-                json!({ SERVER_INFO_KEY: server_info() }),
-            );
+            members.insert("_meta".to_owned(), json!({ SERVER_INFO_KEY: server_info() }));
         }
         result
     }
@@ -125,9 +122,7 @@ impl Era {
 fn initialize(params: &Value) -> Value {
     let asked = params.get("protocolVersion").and_then(Value::as_str);
     let [newest, ..] = LEGACY_VERSIONS;
-    let version = asked
-        .filter(|asked| LEGACY_VERSIONS.contains(asked))
-        .unwrap_or(newest);
+    let version = asked.filter(|asked| LEGACY_VERSIONS.contains(asked)).unwrap_or(newest);
     json!({
         "protocolVersion": version,
         "capabilities": capabilities(),
@@ -146,17 +141,9 @@ fn server_info() -> Value {
 fn tools() -> Value {
     json!([
         tool("read_file", "Read a text file.", &["path"]),
-        tool(
-            "write_file",
-            "Write a text file, replacing what it held.",
-            &["path", "content"]
-        ),
+        tool("write_file", "Write a text file, replacing what it held.", &["path", "content"]),
         tool("list_directory", "List the entries of a folder.", &["path"]),
-        tool(
-            "move_file",
-            "Move a file or folder.",
-            &["source", "destination"]
-        ),
+        tool("move_file", "Move a file or folder.", &["source", "destination"]),
     ])
 }
 
@@ -180,12 +167,9 @@ fn call(root: &Path, params: &Value) -> Result<Value, Fault> {
         .and_then(Value::as_str)
         .ok_or_else(|| Fault::Params("`name` must be a string".to_owned()))?;
     let argument = |key: &str| {
-        params
-            .get("arguments")
-            .and_then(|arguments| arguments.get(key)?.as_str())
-            .ok_or_else(|| {
-                Fault::Params(format!("the argument `{key}` of `{name}` must be a string"))
-            })
+        params.get("arguments").and_then(|arguments| arguments.get(key)?.as_str()).ok_or_else(
+            || Fault::Params(format!("the argument `{key}` of `{name}` must be a string")),
+        )
     };
     let path = |key: &str| argument(key).map(|path| root.join(path));
     let outcome = match name {
@@ -212,23 +196,12 @@ fn list(folder: &Path) -> io::Result<String> {
     let mut lines = fs::read_dir(folder)?
         .map(|entry| {
             let entry = entry?;
-            let kind = if entry.file_type()?.is_dir() {
-                "[DIR]"
-            } else {
-                "[FILE]"
-            };
-            Ok((
-                entry.file_name(),
-                format!("{kind} {}", entry.file_name().display()),
-            ))
+            let kind = if entry.file_type()?.is_dir() { "[DIR]" } else { "[FILE]" };
+            Ok((entry.file_name(), format!("{kind} {}", entry.file_name().display())))
         })
         .collect::<io::Result<Vec<_>>>()?;
     lines.sort();
-    Ok(lines
-        .into_iter()
-        .map(|(_, line)| line)
-        .collect::<Vec<_>>()
-        .join("\n"))
+    Ok(lines.into_iter().map(|(_, line)| line).collect::<Vec<_>>().join("\n"))
 }
 
 /// Why a request has no result.
@@ -263,10 +236,7 @@ mod tests {
 
     /// What the server writes for what the client wrote, each line parsed.
     fn session(root: &Path, lines: &[Value]) -> Vec<Value> {
-        let input = lines
-            .iter()
-            .map(|line| format!("{line}\n"))
-            .collect::<String>();
+        let input = lines.iter().map(|line| format!("{line}\n")).collect::<String>();
         raw_session(root, input.as_bytes())
     }
 
@@ -274,10 +244,7 @@ mod tests {
         let mut output = Vec::new();
         serve(root, input, &mut output).unwrap();
         let output = String::from_utf8(output).unwrap();
-        output
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect()
+        output.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     fn request(id: u32, method: &str, params: &Value) -> Value {
@@ -336,10 +303,7 @@ mod tests {
         assert_eq!(replies[1]["result"]["cacheScope"], "public");
         assert_eq!(replies[1]["result"]["ttlMs"], LIST_TTL_MS);
         assert_eq!(replies[1]["result"]["tools"], replies[0]["result"]["tools"]);
-        assert_eq!(
-            replies[2]["result"]["supportedVersions"],
-            json!([STATELESS_VERSION])
-        );
+        assert_eq!(replies[2]["result"]["supportedVersions"], json!([STATELESS_VERSION]));
         assert_eq!(replies[3]["result"], json!({}));
     }
 
@@ -365,25 +329,14 @@ mod tests {
             ("tools/list", unsupported, -32022),
             ("tools/list", incomplete, -32602),
             ("tools/call", json!({}), -32602),
-            (
-                "tools/call",
-                json!({ "name": "no_such_tool", "arguments": {} }),
-                -32602,
-            ),
+            ("tools/call", json!({ "name": "no_such_tool", "arguments": {} }), -32602),
             ("tools/call", json!({ "name": "read_file" }), -32602),
-            (
-                "tools/call",
-                json!({ "name": "read_file", "arguments": { "path": 1 } }),
-                -32602,
-            ),
+            ("tools/call", json!({ "name": "read_file", "arguments": { "path": 1 } }), -32602),
         ] {
             let replies = session(Path::new("."), &[request(1, method, &params)]);
             assert_eq!(replies[0]["error"]["code"], code, "{method} {params}");
         }
-        assert_eq!(
-            raw_session(Path::new("."), b"{\n")[0]["error"]["code"],
-            -32700
-        );
+        assert_eq!(raw_session(Path::new("."), b"{\n")[0]["error"]["code"], -32700);
     }
 
     #[test]
@@ -391,35 +344,18 @@ mod tests {
         let notification = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
         let response = json!({ "jsonrpc": "2.0", "id": 1, "result": {} });
         let lines = format!("\n{notification}\r\n{response}\n");
-        assert_eq!(
-            raw_session(Path::new("."), lines.as_bytes()),
-            Vec::<Value>::new()
-        );
+        assert_eq!(raw_session(Path::new("."), lines.as_bytes()), Vec::<Value>::new());
     }
 
     #[test]
     fn tools_do_what_they_say() {
         let (_folder, root) = folders();
-        called(
-            &root,
-            "write_file",
-            &json!({ "path": "new.txt", "content": "näu" }),
-        );
-        called(
-            &root,
-            "move_file",
-            &json!({ "source": "new.txt", "destination": "moved.txt" }),
-        );
+        called(&root, "write_file", &json!({ "path": "new.txt", "content": "näu" }));
+        called(&root, "move_file", &json!({ "source": "new.txt", "destination": "moved.txt" }));
         fs::create_dir(root.join("folder")).unwrap();
-        assert_eq!(
-            text(&called(&root, "read_file", &json!({ "path": "moved.txt" }))),
-            "näu"
-        );
+        assert_eq!(text(&called(&root, "read_file", &json!({ "path": "moved.txt" }))), "näu");
         let listing = called(&root, "list_directory", &json!({ "path": "." }));
-        assert_eq!(
-            text(&listing),
-            "[DIR] folder\n[FILE] moved.txt\n[FILE] notes.txt"
-        );
+        assert_eq!(text(&listing), "[DIR] folder\n[FILE] moved.txt\n[FILE] notes.txt");
         assert_eq!(listing["result"]["isError"], false);
         let missing = called(&root, "read_file", &json!({ "path": "missing.txt" }));
         assert_eq!(missing["result"]["isError"], true);
@@ -442,14 +378,9 @@ mod tests {
 
     #[test]
     fn requests_sent_ahead_are_all_answered_in_their_order() {
-        let requests: Vec<_> = (0..64)
-            .map(|id| request(id, "tools/list", &json!({})))
-            .collect();
+        let requests: Vec<_> = (0..64).map(|id| request(id, "tools/list", &json!({}))).collect();
         let replies = session(Path::new("."), &requests);
-        let ids: Vec<_> = replies
-            .iter()
-            .map(|reply| reply["id"].as_u64().unwrap())
-            .collect();
+        let ids: Vec<_> = replies.iter().map(|reply| reply["id"].as_u64().unwrap()).collect();
         assert_eq!(ids, (0..64).collect::<Vec<_>>());
     }
 }

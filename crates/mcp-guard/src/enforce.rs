@@ -12,10 +12,12 @@ use std::time::Instant;
 use cap_audit::{ArgumentDigests, AuditLog, Durability, Keys, Kind, Record};
 use cap_core::{AccessRequest, Denial, DenyCode, Evidence, Operations, Resource};
 use cap_fs::Protected;
-use cap_kernel::{Claim, Context, Kernel, Permit, Ruling, SessionId, VerifiedAuthority, admit, rule};
+use cap_kernel::{
+    Claim, Context, Kernel, Permit, Ruling, SessionId, VerifiedAuthority, admit, rule,
+};
 use cap_mcp::{
-    About, Answer, Form, Id, Message, MethodClass, Notification, ReadError, Request, Response, Sender,
-    ToolTable, classify, read, requests_of, requests_of_resource,
+    About, Answer, Form, Id, Message, MethodClass, Notification, ReadError, Request, Response,
+    Sender, ToolTable, classify, read, requests_of, requests_of_resource,
 };
 use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
@@ -67,7 +69,9 @@ impl Guard {
         let bytes = stripped(&message, line);
         match &message {
             Message::Request(request) => self.client_request(request, bytes, now),
-            Message::Notification(notification) => self.client_notification(notification, bytes, now),
+            Message::Notification(notification) => {
+                self.client_notification(notification, bytes, now)
+            }
             Message::Response(response) => self.client_response(response, bytes, now),
             // SECURITY: a form of message that this version does not know.
             _ => Outcome::Close,
@@ -120,7 +124,9 @@ impl Guard {
         let requests = match class {
             // What the protocol allows without a grant; evidence that is present and bad denies.
             MethodClass::Free | MethodClass::List(_) => match authority {
-                Err(denial) if presented => return rule(context.clone(), Err(denial.clone()), Err(denial), now),
+                Err(denial) if presented => {
+                    return rule(context.clone(), Err(denial.clone()), Err(denial), now);
+                }
                 _ => return admit(context.clone(), now),
             },
             MethodClass::ToolCall => self.requests_of_call(request, context),
@@ -187,14 +193,20 @@ impl Guard {
     }
 
     /// The client answers a request of the server, which was ruled on when it was asked.
-    fn client_response(&self, response: &Response<'_>, bytes: Vec<u8>, now: DateTime<Utc>) -> Outcome {
+    fn client_response(
+        &self,
+        response: &Response<'_>,
+        bytes: Vec<u8>,
+        now: DateTime<Utc>,
+    ) -> Outcome {
         let Ok(trace) = self.kernel.trace() else { return Outcome::Drop };
         let context = self.context("response", &trace);
         let asked = response.id().is_some_and(|id| self.asked.lock().remove(id));
         let ruling = if asked {
             admit(context, now)
         } else {
-            let denial = Denial::because(DenyCode::MessageInvalid, "nobody asked for this response");
+            let denial =
+                Denial::because(DenyCode::MessageInvalid, "nobody asked for this response");
             rule(context, Err(denial.clone()), Err(denial), now)
         };
         self.release(ruling, bytes, now).map_or(Outcome::Drop, Outcome::Pass)

@@ -35,10 +35,10 @@ impl Home {
         let what = format!("the state folder {}", folder.display());
         let store = Arc::new(SqliteStore::open(&folder).during(&what)?);
         let keys = folder.join("keys");
-        let macs =
-            MacKeyring::open_or_create(&keys, Purpose::CapabilityMac, &OsRandom, now()).during(&what)?;
-        let tokens =
-            SigningKeyring::open_or_create(&keys, Purpose::TokenSign, &OsRandom, now()).during(&what)?;
+        let macs = MacKeyring::open_or_create(&keys, Purpose::CapabilityMac, &OsRandom, now())
+            .during(&what)?;
+        let tokens = SigningKeyring::open_or_create(&keys, Purpose::TokenSign, &OsRandom, now())
+            .during(&what)?;
         let validator = tokens
             .verifying_keys()
             .into_iter()
@@ -101,16 +101,19 @@ impl Home {
             self.kernel.store().close_session(session).during(what)?;
         }
         // A log that cannot be recovered stays as it is; `audit verify` names it.
-        cap_audit::recover_abandoned(&self.logs(), &self.log_keys()?, &*self.registry(), now())
+        cap_audit::recover_abandoned(&self.logs(), &self.log_keys()?, &self.registry(), now())
             .during(what)?;
         Ok(())
     }
 }
 
 fn default_folder() -> Result<PathBuf, Failure> {
-    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let absolute =
+        |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let state = absolute("XDG_STATE_HOME")
         .or_else(|| absolute("HOME").map(|home| home.join(".local/state")))
-        .ok_or_else(|| Failure::new("neither XDG_STATE_HOME nor HOME is set; name a folder with --state-dir"))?;
+        .ok_or_else(|| {
+            Failure::new("neither XDG_STATE_HOME nor HOME is set; name a folder with --state-dir")
+        })?;
     Ok(state.join("mcp-guard"))
 }

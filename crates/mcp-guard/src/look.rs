@@ -5,7 +5,7 @@ use std::path::Path;
 use cap_core::{
     AbsPath, AccessRequest, Beneath, DenyCode, Operation, PathRequest, Physical, Reach, Resource,
 };
-use cap_fs::{Protected, Resolved, ResolveError};
+use cap_fs::{Protected, ResolveError, Resolved};
 
 /// Looks at the paths of `requests`, beneath each of the folders that `roots` names for a path,
 /// without opening anything.

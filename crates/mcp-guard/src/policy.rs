@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use cap_core::{
-    AbsPath, Constraints, Operations, Principal, ResourceType, RootGrant,
-};
+use cap_core::{AbsPath, Constraints, Operations, Principal, ResourceType, RootGrant};
 use cap_mcp::{ToolTable, builtin_table};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
@@ -15,7 +13,7 @@ use crate::failure::Failure;
 /// A policy, as it is read from TOML. Unknown members are refused.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Policy {
+pub(crate) struct Policy {
     version: u8,
     /// The server's name: its tools are `<server>/<tool>`.
     server: String,
@@ -63,7 +61,7 @@ struct Environment {
 /// How much a refusal says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Explain {
+pub(crate) enum Explain {
     /// The code, and a sentence that names the constraint and what would pass.
     #[default]
     Full,
@@ -89,15 +87,19 @@ impl Policy {
     ///
     /// # Errors
     /// A text that says what is wrong, with line and column where the file is.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         if text.len() > MAX_POLICY_BYTES {
             return Err("it is larger than 1 MiB".into());
         }
         let policy: Self = toml::from_str(text).map_err(|error| error.to_string())?;
         if policy.version != 1 {
-            return Err(format!("`version = {}` is not known; this program reads version 1", policy.version));
+            return Err(format!(
+                "`version = {}` is not known; this program reads version 1",
+                policy.version
+            ));
         }
-        cap_core::ToolName::new(&policy.server, "tool").map_err(|error| format!("`server`: {error}"))?;
+        cap_core::ToolName::new(&policy.server, "tool")
+            .map_err(|error| format!("`server`: {error}"))?;
         policy.builtin()?;
         if let Some(session) = &policy.session {
             session.check()?;
@@ -190,7 +192,8 @@ impl Session {
             constraints: Constraints { expires_at: None, ..self.constraints.clone() },
             expires_at: None,
         };
-        cap_core::Capability::grant(id, grant, now).map_err(|error| format!("`[session]`: {error}"))?;
+        cap_core::Capability::grant(id, grant, now)
+            .map_err(|error| format!("`[session]`: {error}"))?;
         if self.lifetime_seconds == Some(0) {
             return Err("`lifetime_seconds = 0`: the session grant would end at once".into());
         }

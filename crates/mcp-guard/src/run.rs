@@ -100,7 +100,8 @@ fn relay(
     };
     let (to_server, to_client) = (sink(stdin), sink(io::stdout()));
     {
-        let (guard, to_server, to_client) = (Arc::clone(&session.guard), to_server.clone(), to_client.clone());
+        let (guard, to_server, to_client) =
+            (Arc::clone(&session.guard), to_server.clone(), to_client.clone());
         let events = events.clone();
         std::thread::spawn(move || {
             let end = client_to_server(&guard, io::stdin(), &to_server, &to_client);
@@ -130,7 +131,9 @@ fn finish(
             // The server sees the end of its input, and may still answer what it was asked.
             close(to_server);
             let deadline = Instant::now() + GRACE;
-            while let Ok(event) = occurred.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            while let Ok(event) =
+                occurred.recv_timeout(deadline.saturating_duration_since(Instant::now()))
+            {
                 if matches!(event, Event::Server(_) | Event::Signal(_)) {
                     break;
                 }
@@ -138,7 +141,9 @@ fn finish(
             stop(&mut child, deadline);
             match end {
                 End::Closed => (ExitCode::SUCCESS, "the client is gone".into()),
-                End::Unreadable => (ExitCode::FAILURE, "the client sent what could not be answered".into()),
+                End::Unreadable => {
+                    (ExitCode::FAILURE, "the client sent what could not be answered".into())
+                }
             }
         }
         Event::Server(_) => {

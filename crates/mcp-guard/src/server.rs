@@ -63,7 +63,8 @@ impl Guard {
             return FromServer::pass(line);
         };
         let Some(pending) = self.pending.lock().take(id) else {
-            let denial = Denial::because(DenyCode::MessageInvalid, "a response that nobody waits for");
+            let denial =
+                Denial::because(DenyCode::MessageInvalid, "a response that nobody waits for");
             self.record_event("response of the server dropped", &denial, now);
             return FromServer::default();
         };

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use cap_audit::{Durability, Kind, Record};
-use cap_core::{CapabilityId, Evidence};
+use cap_core::Evidence;
 use cap_fs::Protected;
 use cap_kernel::{SessionId, Target};
 use chrono::TimeDelta;
@@ -109,13 +109,9 @@ impl Session {
     /// Records what became of the server.
     pub(crate) fn note(&self, what: &str) {
         let trace = self.guard.kernel.trace().unwrap_or_default();
-        let record = Record::new(Kind::Session, &trace, now()).server(&self.guard.server).reason(what);
+        let record =
+            Record::new(Kind::Session, &trace, now()).server(&self.guard.server).reason(what);
         let _ = self.guard.log.append(record, Durability::Written);
-    }
-
-    /// The capability that the policy grants to the session.
-    pub(crate) fn grant(&self) -> Option<CapabilityId> {
-        self.guard.grant
     }
 }
 

@@ -47,7 +47,8 @@ fn a_change_that_is_not_understood_is_an_error_that_names_it() {
         "UPDATE changes SET body = (SELECT body FROM changes WHERE epoch = 4) WHERE epoch = 3"
             .into(),
     ] {
-        let store = damaged(&sql).open();
+        let home = damaged(&sql);
+        let store = home.open();
         assert_eq!(store.epoch(), Ok(Epoch(5)), "{sql}");
         assert_damaged(store.changes_since(Epoch(0)), "change 3: ");
         assert_damaged(store.changes_since(Epoch(2)), "change 3: ");
@@ -58,19 +59,22 @@ fn a_change_that_is_not_understood_is_an_error_that_names_it() {
 
 #[test]
 fn a_change_that_is_gone_is_missed() {
-    let store = damaged("DELETE FROM changes WHERE epoch = 3").open();
+    let home = damaged("DELETE FROM changes WHERE epoch = 3");
+    let store = home.open();
     assert_damaged(store.changes_since(Epoch(0)), "change 3: it is missing");
     assert_damaged(store.changes_since(Epoch(3)), "change 3: it is missing");
     assert_damaged(store.verify(), "change 3: it is missing");
     assert_eq!(store.changes_since(Epoch(4)), Ok((Epoch(5), vec![revocation(5)])));
 
-    let store = damaged("DELETE FROM changes WHERE epoch = 1").open();
+    let home = damaged("DELETE FROM changes WHERE epoch = 1");
+    let store = home.open();
     assert_damaged(store.changes_since(Epoch(0)), "change 1: it is missing");
 }
 
 #[test]
 fn changes_cut_off_at_the_end_are_missed_by_who_saw_them_and_by_the_next_commit() {
-    let store = damaged("DELETE FROM changes WHERE epoch > 3").open();
+    let home = damaged("DELETE FROM changes WHERE epoch > 3");
+    let store = home.open();
     assert_damaged(store.changes_since(Epoch(5)), "change 5: it is missing");
     assert_damaged(store.changes_since(Epoch(u64::from(u32::MAX))), "it is missing");
     assert!(store.changes_since(Epoch(u64::MAX)).is_err());
@@ -129,7 +133,8 @@ fn a_draw_that_fails_halfway_charges_nothing() {
 
 #[test]
 fn an_owner_in_several_draws_at_once_never_exceeds_its_limit() {
-    let store = Home::new().open();
+    let home = Home::new();
+    let store = home.open();
     let twice = |max| [draw(1, 0, max), draw(1, 0, max)];
     assert_eq!(store.draw(&twice(1)), Ok(Drawn::Exhausted(id(1))));
     assert_eq!(store.drawn(id(1), 0), Ok(0));
@@ -142,7 +147,8 @@ fn an_owner_in_several_draws_at_once_never_exceeds_its_limit() {
 
 #[test]
 fn a_period_that_a_counter_cannot_hold_is_an_error() {
-    let store = Home::new().open();
+    let home = Home::new();
+    let store = home.open();
     let failed = store.draw(&[draw(1, 0, 80), Draw { period: u64::MAX, ..draw(2, 0, 80) }]);
     assert!(matches!(failed, Err(StoreError::Failed(_))), "{failed:?}");
     assert_eq!(store.drawn(id(1), 0), Ok(0));

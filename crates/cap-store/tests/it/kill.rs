@@ -61,7 +61,9 @@ fn nothing_acknowledged_is_lost_when_processes_are_killed() {
         let mut abandoned = store.abandoned_sessions(at(0)).unwrap();
         abandoned.sort_unstable();
         assert_eq!(abandoned, gone);
-        gone.map(|session| store.close_session(session).unwrap());
+        for session in gone {
+            store.close_session(session).unwrap();
+        }
         assert_eq!(store.abandoned_sessions(at(0)), Ok(vec![]));
     }
     println!("{} commits acknowledged, {drawn} units drawn", acknowledged.len());

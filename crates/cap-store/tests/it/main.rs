@@ -41,3 +41,4 @@ impl Home {
         Connection::open(self.file("state.db")).unwrap()
     }
 }
+mod zz;

@@ -19,7 +19,8 @@ fn entry(n: u8, head: Head) -> LogEntry {
 /// Both registries, empty.
 fn each(check: impl Fn(&dyn LogRegistry)) {
     check(&MemoryRegistry::default());
-    check(&*Home::new().open());
+    let home = Home::new();
+    check(&*home.open());
 }
 
 fn advance(registry: &dyn LogRegistry, n: u8, head: Head) -> bool {
@@ -108,7 +109,8 @@ fn a_registration_is_seen_by_others_and_outlives_its_handle() {
 
 #[test]
 fn a_position_that_a_row_cannot_hold_is_an_error() {
-    let store = Home::new().open();
+    let home = Home::new();
+    let store = home.open();
     store.created(&entry(1, head(0, "a"))).unwrap();
     assert!(!advance(&*store, 1, head(u64::MAX, "b")));
     assert!(!close(&*store, 1, head(u64::MAX, "b")));

@@ -72,5 +72,5 @@ fn times_are_readable() {
     store.open_session(id(1), at(60)).unwrap();
     let until: String =
         home.tool().query_row("SELECT until FROM sessions", [], |row| row.get(0)).unwrap();
-    assert_eq!(until, "2026-11-18T12:27:40Z");
+    assert_eq!(until, "2026-11-18T11:07:40Z");
 }

@@ -24,7 +24,10 @@ pub(crate) fn audit(command: &cli::Audit, home: Option<&Path>) -> Result<ExitCod
             let found: Vec<_> =
                 records.into_iter().filter(|(_, entry)| entry.body.trace == *trace).collect();
             if found.is_empty() {
-                return Err(Failure::new(format!("no record has the trace `{}`", trace.escape_debug())));
+                return Err(Failure::new(format!(
+                    "no record has the trace `{}`",
+                    trace.escape_debug()
+                )));
             }
             show(found, *json)
         }
@@ -40,8 +43,8 @@ fn records(home: &Home) -> Result<Vec<(String, Entry)>, Failure> {
         let node = node.to_string_lossy().into_owned();
         let reader = Reader::open(&log).during(format!("the audit log {}", log.display()))?;
         for entry in reader {
-            let entry = entry
-                .during(format!("the audit log {} (see `audit verify`)", log.display()))?;
+            let entry =
+                entry.during(format!("the audit log {} (see `audit verify`)", log.display()))?;
             all.push((node.clone(), entry));
         }
     }
@@ -100,7 +103,10 @@ fn print_report(report: &Report) -> Result<(), Failure> {
     for log in &report.logs {
         let verdict = log.fault.as_ref().map_or("good".to_owned(), |fault| format!("BAD: {fault}"));
         let (records, unsigned) = (log.records, log.unsigned);
-        print(format!("{}: {records} records, {unsigned} since the last signature: {verdict}", log.folder))?;
+        print(format!(
+            "{}: {records} records, {unsigned} since the last signature: {verdict}",
+            log.folder
+        ))?;
     }
     let bad = report.faults().count();
     print(match bad {

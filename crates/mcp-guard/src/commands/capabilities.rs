@@ -78,7 +78,9 @@ pub(crate) fn inspect(options: &cli::Inspect, home: Option<&Path>) -> Result<Exi
         Ok(id) => {
             let home = Home::open(home)?;
             let found = home.kernel.find(id, now()).during("the capability cannot be read")?;
-            described(&found.ok_or_else(|| Failure::new(format!("there is no capability {id} in this state folder")))?)
+            described(&found.ok_or_else(|| {
+                Failure::new(format!("there is no capability {id} in this state folder"))
+            })?)
         }
         Err(_) => inspect_token(what, home)?,
     };

@@ -118,12 +118,15 @@ impl Checker<'_> {
             serde_json::from_slice(line).map_err(|error| invalid(error.to_string()))?;
         let (params, name) = tool_of(&call);
         let name = name.ok_or_else(|| {
-            invalid(r#"a call is {"tool": "…", "arguments": {…}}, or a `tools/call` message"#.into())
+            invalid(
+                r#"a call is {"tool": "…", "arguments": {…}}, or a `tools/call` message"#.into(),
+            )
         })?;
         let own = name.strip_prefix(self.server).and_then(|rest| rest.strip_prefix('/'));
         let arguments = params.get("arguments").cloned().unwrap_or_else(|| json!({}));
         let params = json!({ "name": own.unwrap_or(name), "arguments": arguments });
-        let message = json!({ "jsonrpc": "2.0", "id": 0, "method": "tools/call", "params": params });
+        let message =
+            json!({ "jsonrpc": "2.0", "id": 0, "method": "tools/call", "params": params });
         let message = message.to_string();
         match read(message.as_bytes()) {
             Ok(Message::Request(request)) => {
