@@ -99,6 +99,16 @@ impl Authority {
         !self.overflow && !self.bars(kind)
     }
 
+    /// Whether some request to do `operations` with a resource of `kind` could be permitted.
+    #[must_use]
+    pub fn admits_operations(&self, kind: Kind, operations: crate::Operations) -> bool {
+        let granted = |clause: &Clause| match clause {
+            Clause::Operations(granted) => operations.is_subset(*granted),
+            _ => true,
+        };
+        self.admits(kind) && self.clauses.iter().all(granted)
+    }
+
     /// Whether a call of this tool could be permitted with some arguments: what a list of tools
     /// may show. Such a call makes a request for each kind that the tool is mapped to.
     #[must_use]

@@ -44,11 +44,15 @@ impl Clause {
             (Self::Expires(at), _) => check(now < *at, || Denial::new(DenyCode::CapabilityExpired)),
             (Self::Kinds(kinds), _) => check(kinds.contains(request.kind()), || {
                 let granted = kinds.iter().map(Kind::name);
-                refuse(DenyCode::KindNotGranted, request.kind().name(), &wanted(granted))
+                refuse(DenyCode::KindNotGranted, &named(request), &wanted(granted))
             }),
             (Self::Operations(granted), _) => check(request.operations.is_subset(*granted), || {
                 let missing = request.operations.difference(*granted).to_string();
-                refuse(DenyCode::OperationNotAllowed, &missing, &wanted(granted.iter()))
+                // `call` is what tools and methods ask for; elsewhere naming it would not help.
+                let helps = |operation: &Operation| {
+                    *operation != Operation::Call || request.operations.contains(Operation::Call)
+                };
+                refuse(DenyCode::OperationNotAllowed, &missing, &wanted(granted.iter().filter(helps)))
             }),
             (Self::Tools(tools), Resource::Tool(request)) => permits_tool(tools, request),
             (Self::ToolKinds(kinds), Resource::Tool(request)) => permits_mapped(*kinds, request),
@@ -267,6 +271,17 @@ impl Clause {
             Self::Tools(list) => set.allowed_tools = Some(list),
             Self::Urls(list) => set.urls = Some(list),
         }
+    }
+}
+
+/// What a request is about, in the caller's own words.
+fn named(request: &AccessRequest) -> String {
+    match &request.resource {
+        Resource::Command(command) => command.program.clone(),
+        Resource::Method(method) => method.clone(),
+        Resource::Path(path) => path.path.to_string(),
+        Resource::Tool(tool) => tool.name.to_string(),
+        Resource::Url(url) => url.url.to_string(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use cap_audit::{AppendError, AuditLog, Durability, Kind, Record};
 use cap_core::{
     AccessRequest, Capability, CapabilityId, Decision, DelegateError, Delegation, Denial, DenyCode,
-    Evidence, GrantError, Obligation, RootGrant, Widening,
+    Evidence, GrantError, Obligation, Principal, RootGrant, Widening,
 };
 use cap_crypto::{Mac, MacKeyring, RandomError, SecureRandom};
 use cap_token::Validator;
@@ -120,21 +120,17 @@ impl Kernel {
         let state = self.current().map_err(|error| unavailable(&error))?;
         let candidates = match claim {
             Claim::Evidence(Evidence::CapabilityId(text)) => vec![self.by_id(&state, text)?],
-            Claim::Evidence(Evidence::Token(text)) => vec![self.by_token(text, now)?],
+            Claim::Evidence(Evidence::Token(text)) => vec![self.by_token(&state, text, now)?],
             Claim::Evidence(_) => return Err(Denial::new(DenyCode::EvidenceInvalid)),
             Claim::Held(id) => {
                 let entry = state.entry(*id);
                 vec![entry.ok_or_else(|| Denial::new(DenyCode::EvidenceInvalid))?.into()]
             }
             Claim::Principal(principal) => {
-                let held = state.entries().filter(|held| held.capability.principal() == principal);
-                let good = held
-                    .map(Candidate::from)
-                    .filter(|candidate| self.stands(&state, candidate, now).is_ok());
-                let good: Vec<Candidate> = good.collect();
-                return match good.is_empty() {
+                let held = self.held(&state, principal, now)?;
+                return match held.is_empty() {
                     true => Err(Denial::new(DenyCode::EvidenceMissing)),
-                    false => Ok(VerifiedAuthority::new(good)),
+                    false => Ok(VerifiedAuthority::new(held)),
                 };
             }
         };
@@ -164,10 +160,9 @@ impl Kernel {
         now: DateTime<Utc>,
     ) -> Decision {
         match ruling.decision() {
-            Decision::Allow => match simulation.charge(ruling.charges(), &*self.store, now) {
-                Ok(()) => Decision::Allow,
-                Err(denial) => Decision::Deny(denial),
-            },
+            Decision::Allow => {
+                decision_of(simulation.charge(ruling.charges(), &self.leases, &*self.store, now))
+            }
             Decision::Deny(denial) => Decision::Deny(denial.clone()),
         }
     }
@@ -181,12 +176,8 @@ impl Kernel {
         now: DateTime<Utc>,
     ) -> Decision {
         let limits: Vec<Obligation> = capability.obligations().collect();
-        let permitted = permits_all(capability, requests, now)
-            .and_then(|()| simulation.charge(&limits, &*self.store, now));
-        match permitted {
-            Ok(()) => Decision::Allow,
-            Err(denial) => Decision::Deny(denial),
-        }
+        let mut charge = || simulation.charge(&limits, &self.leases, &*self.store, now);
+        decision_of(permits_all(capability, requests, now).and_then(|()| charge()))
     }
 
     /// Grants a root capability; it ends with `session`, if one is named. Durable and recorded
@@ -247,8 +238,8 @@ impl Kernel {
         log: &AuditLog,
         now: DateTime<Utc>,
     ) -> Result<(), RevokeError> {
-        let mut record = Record::new(Kind::Revocation, &self.trace()?, now).reason(reason);
-        record = match &target {
+        let record = Record::new(Kind::Revocation, &self.trace()?, now);
+        let record = match &target {
             Target::Capability(id) => {
                 if self.current()?.entry(*id).is_none() {
                     return Err(RevokeError::Unknown);
@@ -259,8 +250,13 @@ impl Kernel {
             Target::Session(session) => record.detail(session_detail(*session)),
         };
         // SECURITY: a revocation stands even where it cannot be recorded; the caller is told.
-        let recorded = log.append(record, Durability::Synced);
-        self.store.commit(&[Change::Revoked { target, at: now }])?;
+        let recorded = log.append(record.clone().reason(reason), Durability::Synced);
+        if let Err(error) = self.store.commit(&[Change::Revoked { target, at: now }]) {
+            // What the caller is told comes first; where this cannot be recorded either, the
+            // record before stands alone.
+            let _ = log.append(not_done(record), Durability::Synced);
+            return Err(error.into());
+        }
         drop(recorded?);
         Ok(())
     }
@@ -334,19 +330,16 @@ impl Kernel {
             detail.insert("capability".into(), Value::Object(wire));
         }
         let id = capability.id().to_string();
-        let record = |kind| {
+        let record = || {
             Record::new(kind, &trace, now)
                 .principal(capability.principal().as_str())
                 .capability(&id)
         };
-        drop(log.append(record(kind).detail(detail), Durability::Synced)?);
+        drop(log.append(record().detail(detail), Durability::Synced)?);
         let capability = Box::new(capability.clone());
         let change = Change::Issued { capability: capability.clone(), session };
         if let Err(error) = self.store.commit(&[change]) {
-            let failed = record(kind)
-                .decision(cap_audit::Decision::Deny)
-                .code(DenyCode::StoreUnavailable.code());
-            drop(log.append(failed, Durability::Synced)?);
+            let _ = log.append(not_done(record()), Durability::Synced);
             return Err(error.into());
         }
         Ok(Arc::new(*capability))
@@ -367,6 +360,10 @@ impl Kernel {
             return Err(StoreError::Damaged("the state is older than it was".into()));
         }
         let (epoch, changes) = self.store.changes_since(state.epoch())?;
+        // SECURITY: what is missing among them may be a revocation.
+        if epoch.0.checked_sub(state.epoch().0) != u64::try_from(changes.len()).ok() {
+            return Err(StoreError::Damaged("changes are missing".into()));
+        }
         state.apply(epoch, changes)?;
         Ok(parking_lot::RwLockWriteGuard::downgrade(state))
     }
@@ -382,18 +379,42 @@ impl Kernel {
         Ok(entry.into())
     }
 
-    fn by_token(&self, text: &str, now: DateTime<Utc>) -> Result<Candidate, Denial> {
-        let validator =
-            self.validator.as_ref().ok_or_else(|| Denial::new(DenyCode::EvidenceInvalid))?;
+    fn by_token(
+        &self,
+        state: &State,
+        text: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Candidate, Denial> {
+        let invalid = || Denial::new(DenyCode::EvidenceInvalid);
+        let validator = self.validator.as_ref().ok_or_else(invalid)?;
         let token =
             validator.validate(text, now).map_err(|error| Denial::new(error.deny_code()))?;
-        let capability = token.capability();
-        let chain = token.ancestors().iter().copied().chain([capability.id()]).collect();
-        Ok(Candidate {
-            capability: Arc::new(capability.clone()),
-            chain,
-            token: Some(token.token_id().to_string()),
-        })
+        let capability = Arc::new(token.capability().clone());
+        let chain: Arc<[_]> =
+            token.ancestors().iter().copied().chain([capability.id()]).collect();
+        if !state.agrees_with(&capability, &chain) {
+            return Err(invalid());
+        }
+        Ok(Candidate { capability, chain, token: Some(token.token_id().to_string()) })
+    }
+
+    /// What `principal` holds and may use, in the order of issue.
+    fn held(
+        &self,
+        state: &State,
+        principal: &Principal,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Candidate>, Denial> {
+        let mut held = Vec::new();
+        for entry in state.entries().filter(|entry| entry.capability.principal() == principal) {
+            let candidate = Candidate::from(entry);
+            match self.stands(state, &candidate, now) {
+                Ok(()) => held.push(candidate),
+                Err(denial) if denial.code() == DenyCode::StoreUnavailable => return Err(denial),
+                Err(_) => {}
+            }
+        }
+        Ok(held)
     }
 
     /// `Err` when the chain is revoked, the capability expired, or its session over.
@@ -421,7 +442,9 @@ impl Kernel {
         let until = self.store.session_until(session).map_err(|error| unavailable(&error))?;
         match until {
             Some(until) if until > now => {
-                self.sessions.write().insert(session, until);
+                let mut sessions = self.sessions.write();
+                sessions.retain(|_, until| *until > now);
+                sessions.insert(session, until);
                 Ok(())
             }
             _ => Err(Denial::new(DenyCode::SessionLapsed)),
@@ -447,6 +470,15 @@ impl From<&Entry> for Candidate {
             token: None,
         }
     }
+}
+
+fn decision_of(permitted: Result<(), Denial>) -> Decision {
+    permitted.map_or_else(Decision::Deny, |()| Decision::Allow)
+}
+
+/// The record of a change that was recorded, but not made.
+fn not_done(record: Record) -> Record {
+    record.decision(cap_audit::Decision::Deny).code(DenyCode::StoreUnavailable.code())
 }
 
 fn session_detail(session: SessionId) -> Map<String, Value> {

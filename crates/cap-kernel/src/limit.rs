@@ -59,6 +59,16 @@ impl Leases {
     }
 }
 
+impl Leases {
+    /// Units of a limit that are spent: drawn by anybody, and not left over here.
+    fn spent(&self, draw: &Draw, store: &dyn StateStore) -> Result<u64, StoreError> {
+        let leases = self.0.lock();
+        let drawn = store.drawn(draw.owner, draw.period)?;
+        let lease = leases.get(&draw.owner).filter(|lease| lease.covers(draw));
+        Ok(drawn.saturating_sub(lease.map_or(0, |lease| lease.left)))
+    }
+}
+
 impl Lease {
     const fn covers(self, draw: &Draw) -> bool {
         self.period == draw.period && self.left > 0
@@ -74,15 +84,15 @@ impl Simulation {
     pub(crate) fn charge(
         &mut self,
         limits: &[Obligation],
+        leases: &Leases,
         store: &dyn StateStore,
         now: DateTime<Utc>,
     ) -> Result<(), Denial> {
         for limit in limits {
             let draw = draw_of(limit, now);
-            let drawn =
-                store.drawn(draw.owner, draw.period).map_err(|error| unavailable(&error))?;
+            let spent = leases.spent(&draw, store).map_err(|error| unavailable(&error))?;
             let simulated = self.0.get(&(draw.owner, draw.period)).copied().unwrap_or(0);
-            if drawn.saturating_add(simulated) >= draw.max {
+            if spent.saturating_add(simulated) >= draw.max {
                 return Err(exhausted(limits, draw.owner));
             }
         }

@@ -145,7 +145,7 @@ impl Ruling {
             record = record
                 .principal(capability.principal().as_str())
                 .capability(&capability.id().to_string());
-            let ancestors = candidate.chain.iter().filter(|id| **id != capability.id());
+            let ancestors = candidate.chain.iter().rev().skip(1);
             let ancestors: Vec<String> = ancestors.map(ToString::to_string).collect();
             record = record.chain(ancestors.iter().map(String::as_str));
             detail.extend(candidate.token.clone().map(|id| ("token".to_owned(), id.into())));

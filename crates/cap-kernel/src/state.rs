@@ -1,7 +1,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use cap_core::{Capability, CapabilityId, Denial, DenyCode, Principal};
+use cap_core::{Capability, CapabilityId, Denial, DenyCode, Obligation, Principal};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::port::{Change, Epoch, SessionId, StoreError, Target};
@@ -68,6 +68,23 @@ impl State {
             return Err(Denial::new(DenyCode::CapabilityRevoked));
         }
         Ok(())
+    }
+
+    /// Whether a token says of capabilities what the state says of those that it knows.
+    ///
+    /// SECURITY: else a token could say who else holds a capability, and outlive the revocation of
+    /// its principal; hang it elsewhere, and outlive that of its ancestors; or leave out a limit.
+    pub(crate) fn agrees_with(&self, capability: &Capability, chain: &[CapabilityId]) -> bool {
+        let limits: Vec<Obligation> = capability.obligations().collect();
+        let agrees = |(at, id): (usize, &CapabilityId)| {
+            self.entries.get(id).is_none_or(|known| {
+                chain.get(..=at) == Some(&*known.chain)
+                    && known.capability.obligations().all(|limit| limits.contains(&limit))
+                    && (*id != capability.id() || *known.capability == *capability)
+            })
+        };
+        chain.iter().enumerate().all(agrees)
+            && limits.iter().all(|limit| chain.contains(&limit.owner))
     }
 
     pub(crate) fn apply(&mut self, epoch: Epoch, changes: Vec<Change>) -> Result<(), StoreError> {

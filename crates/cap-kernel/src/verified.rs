@@ -1,7 +1,8 @@
 use std::sync::Arc;
 
 use cap_core::{
-    AbsPath, AccessRequest, Authority, Capability, CapabilityId, Evidence, Principal, ToolRequest,
+    AbsPath, AccessRequest, Authority, Capability, CapabilityId, Evidence, Kind, Operations, Principal,
+    ToolRequest,
 };
 use chrono::{DateTime, Utc};
 
@@ -77,11 +78,20 @@ impl VerifiedAuthority {
         self.capabilities().any(|capability| *capability.authority() == Authority::top())
     }
 
-    /// Whether some call of this tool could be permitted: what a list of tools may show.
+    /// Whether some call of this tool, which asks at least for `needs`, could be permitted: what a
+    /// list of tools may show.
     #[must_use]
-    pub fn admits_tool(&self, tool: &ToolRequest, now: DateTime<Utc>) -> bool {
+    pub fn admits_tool(
+        &self,
+        tool: &ToolRequest,
+        needs: &[(Kind, Operations)],
+        now: DateTime<Utc>,
+    ) -> bool {
         self.capabilities().any(|capability| {
-            !capability.is_expired(now) && capability.authority().admits_tool(tool, now)
+            let authority = capability.authority();
+            !capability.is_expired(now)
+                && authority.admits_tool(tool, now)
+                && needs.iter().all(|(kind, what)| authority.admits_operations(*kind, *what))
         })
     }
 }

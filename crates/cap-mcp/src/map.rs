@@ -8,7 +8,7 @@ mod resource;
 mod tests;
 
 use cap_core::{
-    AccessRequest, Denial, DenyCode, Mapping, Operations, Resource, ToolName, ToolRequest,
+    AccessRequest, Denial, DenyCode, Kind, Mapping, Operations, Resource, ToolName, ToolRequest,
 };
 use serde_json::{Map, Value};
 
@@ -63,6 +63,13 @@ pub fn request_of_tool(
         unlisted_argument: None,
     });
     Ok(ToolRequest { name: tool_name(server, tool)?, arguments: Map::new(), mapping })
+}
+
+/// What every call of a tool asks for, by the kind of resource; nothing for a tool that the table
+/// does not list.
+#[must_use]
+pub fn needs_of_tool<'a>(tool: &str, table: &'a ToolTable) -> &'a [(Kind, Operations)] {
+    table.tool(tool).map_or(&[], |tool| &tool.needs)
 }
 
 fn tool_name(server: &str, tool: &str) -> Result<ToolName, Denial> {

@@ -8,7 +8,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use cap_core::{AbsPath, Kinds};
+use cap_core::{AbsPath, Kind, Kinds, Operations};
 use serde::Deserialize;
 
 pub use self::builtin::{BUILTIN_TABLES, builtin_table};
@@ -95,6 +95,8 @@ impl ToolTable {
 pub(crate) struct Tool {
     pub(crate) arguments: Node,
     pub(crate) kinds: Kinds,
+    /// What every call of the tool asks for.
+    pub(crate) needs: Vec<(Kind, Operations)>,
 }
 
 #[derive(Deserialize)]
@@ -109,11 +111,17 @@ impl TryFrom<WireTool> for Tool {
 
     fn try_from(wire: WireTool) -> Result<Self, TableError> {
         let kinds = wire.arguments.values().filter_map(Rule::kind).collect();
+        let needs = wire.arguments.iter().filter_map(|(selector, rule)| {
+            // An array may be empty, a member of it missing.
+            let plain = !selector.contains(['.', '[']);
+            (plain && *rule.absent() != Absent::Nothing).then(|| rule.need()).flatten()
+        });
+        let needs = needs.collect();
         let mut arguments = Node::default();
         for (selector, rule) in wire.arguments {
             arguments.insert(&selector, rule)?;
         }
         arguments.check_references()?;
-        Ok(Self { arguments, kinds })
+        Ok(Self { arguments, kinds, needs })
     }
 }

@@ -9,22 +9,26 @@ mod session;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cap_core::CapabilityId;
 use cap_kernel::{Change, Draw, Drawn, Epoch, SessionId, StateStore, StoreError};
 use chrono::{DateTime, Utc};
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 pub use self::error::OpenError;
 use self::error::store_error;
-use self::place::Place;
+use self::place::{Identity, Place};
 
 /// How long a method waits for the other threads of this process, and again for the other
 /// processes, before it answers [`StoreError::Busy`]: 250 ms each. What it does itself comes on
 /// top: a write waits for the disk.
 pub const BUSY_BOUND: Duration = Duration::from_millis(250);
+
+/// How often a reader looks whether its file is still the one in the folder: to look costs half as
+/// much as to ask for the epoch.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// The state in a folder of its own: one SQLite file in write-ahead-log mode with
 /// `synchronous=FULL`, and a lock file for each open session.
@@ -34,11 +38,20 @@ pub const BUSY_BOUND: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub struct SqliteStore {
     place: Place,
+    /// Which file `place` led to when it was opened.
+    file: Identity,
     writer: Mutex<Connection>,
     /// Apart from `writer`, so that whoever asks for the epoch does not wait for a disk.
-    reader: Mutex<Connection>,
+    reader: Mutex<Reader>,
     /// The locks of the sessions that were opened here. A lock ends with its file handle.
     owned: Mutex<BTreeMap<SessionId, File>>,
+}
+
+#[derive(Debug)]
+struct Reader {
+    connection: Connection,
+    /// When it was last seen that this is still the state that others open.
+    looked: Instant,
 }
 
 impl SqliteStore {
@@ -54,11 +67,13 @@ impl SqliteStore {
         let opening = place.lock()?;
         let writer = database::open_writer(&place)?;
         let reader = database::open_reader(&place)?;
+        let file = place.identity()?;
         drop(opening);
         let store = Self {
             place,
+            file,
             writer: Mutex::new(writer),
-            reader: Mutex::new(reader),
+            reader: Mutex::new(Reader { connection: reader, looked: Instant::now() }),
             owned: Mutex::default(),
         };
         store.epoch()?;
@@ -83,8 +98,22 @@ impl SqliteStore {
         Ok(())
     }
 
-    fn reader(&self) -> Result<MutexGuard<'_, Connection>, StoreError> {
-        wait_for(&self.reader)
+    fn reader(&self) -> Result<MappedMutexGuard<'_, Connection>, StoreError> {
+        let mut reader = wait_for(&self.reader)?;
+        if reader.looked.elapsed() >= LOOK_EVERY {
+            self.refuse_replaced()?;
+            reader.looked = Instant::now();
+        }
+        Ok(MutexGuard::map(reader, |reader| &mut reader.connection))
+    }
+
+    /// SECURITY: a file that was removed or moved away still serves whoever has it open, who would
+    /// never hear of a revocation again.
+    fn refuse_replaced(&self) -> Result<(), StoreError> {
+        match self.place.identity() {
+            Ok(found) if found == self.file => Ok(()),
+            _ => Err(StoreError::Failed("it was removed, moved or replaced".into())),
+        }
     }
 
     /// Does `work` in one transaction that nobody else writes in, and makes it durable; an error
@@ -94,6 +123,7 @@ impl SqliteStore {
         work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let mut writer = wait_for(&self.writer)?;
+        self.refuse_replaced()?;
         let transaction = writer
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(store_error)?;
@@ -175,7 +205,7 @@ impl StateStore for SqliteStore {
     }
 }
 
-fn wait_for(connection: &Mutex<Connection>) -> Result<MutexGuard<'_, Connection>, StoreError> {
+fn wait_for<T>(connection: &Mutex<T>) -> Result<MutexGuard<'_, T>, StoreError> {
     let waited = || StoreError::Busy("the other threads of this process use it".into());
     connection.try_lock_for(BUSY_BOUND).ok_or_else(waited)
 }

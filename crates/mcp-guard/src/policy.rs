@@ -13,7 +13,7 @@ use crate::failure::Failure;
 /// A policy, as it is read from TOML. Unknown members are refused.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Policy {
+pub struct Policy {
     version: u8,
     /// The server's name: its tools are `<server>/<tool>`.
     server: String,
@@ -87,7 +87,7 @@ impl Policy {
     ///
     /// # Errors
     /// A text that says what is wrong, with line and column where the file is.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, String> {
         if text.len() > MAX_POLICY_BYTES {
             return Err("it is larger than 1 MiB".into());
         }

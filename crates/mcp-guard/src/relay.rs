@@ -23,6 +23,8 @@ pub(crate) enum End {
     Closed,
     /// It sent what could be answered under no id.
     Unreadable,
+    /// The other side no longer reads.
+    Deaf,
 }
 
 pub(crate) fn sink(pipe: impl Write + Send + 'static) -> Sink {
@@ -46,14 +48,20 @@ pub(crate) fn client_to_server(
 ) -> End {
     let mut lines = Lines::new(client);
     while let Ok(Some(line)) = lines.next() {
-        let written = match guard.client(line, now()) {
-            Outcome::Pass(permit) => write(to_server, &permit.into_message()),
-            Outcome::Answer(answer) => write(to_client, &answer),
-            Outcome::Drop => Ok(()),
+        match guard.client(line, now()) {
+            Outcome::Pass(permit) => {
+                if write(to_server, &permit.into_message()).is_err() {
+                    return End::Deaf;
+                }
+            }
+            Outcome::Answer(answer) => {
+                // Who sends and does not read is gone.
+                if write(to_client, &answer).is_err() {
+                    return End::Closed;
+                }
+            }
+            Outcome::Drop => {}
             Outcome::Close => return End::Unreadable,
-        };
-        if written.is_err() {
-            break;
         }
     }
     End::Closed
@@ -78,7 +86,7 @@ pub(crate) fn server_to_client(
             refuse_server(&waiting, to_server, refusal);
         }
         if written.is_err() {
-            break;
+            return End::Deaf;
         }
     }
     End::Closed

@@ -127,7 +127,7 @@ fn finish(
     occurred: &Receiver<Event>,
 ) -> (ExitCode, String) {
     match event {
-        Event::Client(end) => {
+        Event::Client(end @ (End::Closed | End::Unreadable)) | Event::Server(end @ End::Deaf) => {
             // The server sees the end of its input, and may still answer what it was asked.
             close(to_server);
             let deadline = Instant::now() + GRACE;
@@ -140,13 +140,13 @@ fn finish(
             }
             stop(&mut child, deadline);
             match end {
-                End::Closed => (ExitCode::SUCCESS, "the client is gone".into()),
+                End::Closed | End::Deaf => (ExitCode::SUCCESS, "the client is gone".into()),
                 End::Unreadable => {
                     (ExitCode::FAILURE, "the client sent what could not be answered".into())
                 }
             }
         }
-        Event::Server(_) => {
+        Event::Server(_) | Event::Client(End::Deaf) => {
             let status = stop(&mut child, Instant::now() + LAST_GRACE);
             (code_of(status), "the server is gone".into())
         }

@@ -5,7 +5,7 @@ use cap_core::{AccessRequest, Denial, DenyCode, Operations, Resource};
 use cap_kernel::{VerifiedAuthority, admit, rule};
 use cap_mcp::{
     About, Audience, Form, ListKind, Message, MethodClass, Notification, ReadError, Request,
-    Response, Sender, classify, filter_list, read, request_of_tool, requests_of_resource,
+    Response, Sender, classify, filter_list, needs_of_tool, read, request_of_tool, requests_of_resource,
 };
 use chrono::{DateTime, Utc};
 use serde_json::Map;
@@ -132,7 +132,9 @@ impl Guard {
     ) -> bool {
         match list {
             ListKind::Tools => request_of_tool(name, &self.server, &self.tools)
-                .is_ok_and(|tool| authority.admits_tool(&tool, now)),
+                .is_ok_and(|tool| {
+                    authority.admits_tool(&tool, needs_of_tool(name, &self.tools), now)
+                }),
             ListKind::Prompts => authority.admits(&[method_request("prompts/get")], now),
             ListKind::Resources => {
                 requests_of_resource(name).is_ok_and(|requests| authority.admits(&requests, now))

@@ -87,6 +87,16 @@ impl Rule {
         }
     }
 
+    /// What is done to which kind of resource.
+    pub(crate) fn need(&self) -> Option<(Kind, Operations)> {
+        let operations = match self {
+            Self::Data | Self::Operand => return None,
+            Self::Path(PathRule { operations, .. }) | Self::Url { operations, .. } => *operations,
+            Self::Command { .. } => Operations::NONE.with(Operation::Execute),
+        };
+        Some((self.kind()?, operations))
+    }
+
     /// What a missing argument means.
     pub(crate) const fn absent(&self) -> &Absent {
         match self {

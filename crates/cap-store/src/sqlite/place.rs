@@ -20,6 +20,27 @@ pub(super) struct Place {
     folder: PathBuf,
 }
 
+/// What tells a file from every other that exists at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Identity {
+    #[cfg(unix)]
+    device_and_inode: (u64, u64),
+}
+
+impl Identity {
+    #[cfg(unix)]
+    fn of(metadata: &Metadata) -> Self {
+        use std::os::unix::fs::MetadataExt as _;
+        Self { device_and_inode: (metadata.dev(), metadata.ino()) }
+    }
+
+    /// Elsewhere a file that is open cannot be replaced.
+    #[cfg(not(unix))]
+    fn of(_: &Metadata) -> Self {
+        Self {}
+    }
+}
+
 impl Place {
     /// The folder, made for its owner alone where it does not exist.
     pub(super) fn create(folder: &Path) -> Result<Self, OpenError> {
@@ -71,6 +92,14 @@ impl Place {
         let metadata =
             fs::symlink_metadata(&path).map_err(|source| failed("open", &path, source))?;
         refuse_if_exposed(&path, &metadata, 0o600)
+    }
+
+    /// Which file the database is now.
+    pub(super) fn identity(&self) -> Result<Identity, OpenError> {
+        let path = self.database();
+        let metadata =
+            fs::symlink_metadata(&path).map_err(|source| failed("open", &path, source))?;
+        Ok(Identity::of(&metadata))
     }
 
     /// Gives a new database to its owner alone. Files that SQLite puts beside it are like it.

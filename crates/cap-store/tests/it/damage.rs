@@ -236,3 +236,31 @@ fn a_writer_that_ends_in_time_is_waited_for() {
         assert_eq!(commit.join().unwrap(), Ok(Epoch(1)));
     });
 }
+
+#[cfg(unix)]
+#[test]
+fn a_state_that_was_taken_away_serves_nobody() {
+    use std::{fs, thread::sleep, time::Duration};
+
+    let home = Home::new();
+    let aside = home.0.path().join("aside");
+    for replace in [false, true] {
+        let store = home.open();
+        let epoch = store.commit(&[revocation(1)]).unwrap();
+        fs::rename(home.folder(), &aside).unwrap();
+        if replace {
+            drop(home.open());
+        }
+        let failed = store.commit(&[revocation(2)]);
+        assert!(matches!(failed, Err(StoreError::Failed(_))), "{failed:?}");
+        sleep(Duration::from_millis(60));
+        let failed = store.epoch();
+        assert!(matches!(failed, Err(StoreError::Failed(_))), "{failed:?}");
+        assert!(store.changes_since(epoch).is_err());
+        if replace {
+            fs::remove_dir_all(home.folder()).unwrap();
+        }
+        fs::rename(&aside, home.folder()).unwrap();
+        assert_eq!(store.epoch(), Ok(epoch));
+    }
+}

@@ -12,6 +12,20 @@ fn measure() {
         for _ in 0..50_000 { store.epoch().unwrap(); }
         println!("epoch {:?}", t.elapsed() / 50_000);
     }
+    let c = home.tool();
+    for _ in 0..2 { for sql in ["SELECT max(epoch) FROM changes", "SELECT epoch FROM changes ORDER BY epoch DESC LIMIT 1", "SELECT seq FROM sqlite_sequence WHERE name='changes'", "SELECT seq FROM sqlite_sequence", "PRAGMA data_version", "SELECT 1"] {
+        let mut st = c.prepare(sql).unwrap();
+        let t = Instant::now();
+        for _ in 0..50_000 { st.query_row([], |r| r.get::<_, i64>(0)).unwrap(); }
+        println!("{sql} kept {:?}", t.elapsed() / 50_000);
+        drop(st);
+        let t = Instant::now();
+        for _ in 0..50_000 { c.prepare_cached(sql).unwrap().query_row([], |r| r.get::<_, i64>(0)).unwrap(); }
+        println!("{sql} cached {:?}", t.elapsed() / 50_000);
+    }}
+    let t = Instant::now();
+    for _ in 0..50_000 { std::hint::black_box(Instant::now()); }
+    println!("now {:?}", t.elapsed() / 50_000);
     let p = home.file("state.db");
     let t = Instant::now();
     for _ in 0..50_000 { std::fs::symlink_metadata(&p).unwrap(); }

@@ -2,7 +2,7 @@
 
 use std::iter::successors;
 
-use cap_core::{Attenuation, Capability, DelegateError, Delegation, ResourceType, Widening};
+use cap_core::{Attenuation, Capability, DelegateError, Delegation, Widening};
 use proptest::collection::vec;
 use proptest::option::weighted;
 use proptest::prelude::*;
@@ -93,7 +93,7 @@ pub fn delegation() -> impl Strategy<Value = Delegation> {
         |((resource_type, resource), (operations, constraints, expires_at), attenuation)| {
             Delegation {
                 principal: "sub-agent".parse().unwrap(),
-                resource_type: resource_type.filter(|kind| *kind != ResourceType::Command),
+                resource_type,
                 resource,
                 operations,
                 constraints: typed(constraints),

@@ -1,0 +1,25 @@
+//! What capabilities permit, how they are met, delegated, written and read.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test that fails panics"
+)]
+
+mod arguments;
+mod authority;
+mod constraints;
+mod corpora;
+mod delegation;
+mod lists;
+mod matrix;
+mod model;
+mod names;
+mod paths;
+mod support;
+mod trees;
+mod urls;
+mod wire;
