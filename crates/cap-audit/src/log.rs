@@ -164,7 +164,7 @@ impl AuditLog {
             self.write_out(&mut writer)?;
             writer.head()
         };
-        self.register(head, now)
+        self.register(head, || self.registry.head(&self.id, head.seq, &head.hash, now))
     }
 
     /// Ends the log with a signature, and tells the registry. A log that short commands share is
@@ -174,13 +174,11 @@ impl AuditLog {
     /// See [`AppendError`]. The log then stays open and [`recover_abandoned`] ends it.
     pub fn close(&self, now: DateTime<Utc>) -> Result<(), AppendError> {
         let head = self.seal(now)?;
-        match self.ownership {
-            Ownership::Own => {
-                self.sync()?;
-                self.registry.closed(&self.id, head.seq, &head.hash)?;
-            }
-            Ownership::Shared => self.register(head, now)?,
-        }
+        let Head { seq, hash } = head;
+        self.register(head, || match self.ownership {
+            Ownership::Own => self.registry.closed(&self.id, seq, &hash),
+            Ownership::Shared => self.registry.head(&self.id, seq, &hash, now),
+        })?;
         // Dropping the file would unlock it as well.
         drop(self.lock.unlock());
         Ok(())
@@ -243,13 +241,19 @@ impl AuditLog {
         Ok(writer.head())
     }
 
-    fn register(&self, head: Head, now: DateTime<Utc>) -> Result<(), AppendError> {
+    /// Holds the turn until the registry knows, so that it is told in order, and of no head after
+    /// the end.
+    fn register(
+        &self,
+        head: Head,
+        tell: impl FnOnce() -> Result<(), RegistryError>,
+    ) -> Result<(), AppendError> {
         let mut registered = self.registered.lock();
         if registered.is_some_and(|seq| seq >= head.seq) {
             return Ok(());
         }
         self.sync()?;
-        self.registry.head(&self.id, head.seq, &head.hash, now)?;
+        tell()?;
         *registered = Some(head.seq);
         Ok(())
     }
@@ -312,7 +316,8 @@ impl Drop for AuditLog {
 }
 
 impl Writer {
-    /// After the line `head`, which is signed or was just opened.
+    /// After the line `head`. It counts as not signed, whatever it is: one signature too many does
+    /// no harm.
     const fn after(head: Head, now: DateTime<Utc>) -> Self {
         Self {
             next: head.seq + 1,

@@ -52,6 +52,12 @@ pub enum LogFault {
     Bad(#[from] BadRecord),
 }
 
+impl From<io::Error> for LogFault {
+    fn from(error: io::Error) -> Self {
+        Self::Unreadable(error.to_string())
+    }
+}
+
 /// What was found in a log.
 #[derive(Debug)]
 pub(crate) struct Scan<'k> {
@@ -91,7 +97,7 @@ impl<'k> Scan<'k> {
         let offset = after_head(file, registered)?;
         let mismatch = LogFault::HeadMismatch { seq: registered.head.seq };
         let chain = Chain::resume(keys, registered).ok_or(mismatch)?;
-        file.seek(SeekFrom::Start(offset)).map_err(unreadable)?;
+        file.seek(SeekFrom::Start(offset))?;
         let lines = Lines::starting_at(BufReader::new(file), chain.next() + 1, offset);
         Ok(Self::run(lines, chain, Some(registered)))
     }
@@ -119,7 +125,7 @@ impl<'k> Scan<'k> {
         let mut end = lines.end();
         let fault = loop {
             match lines.next() {
-                Err(error) => break Some(unreadable(error)),
+                Err(error) => break Some(error.into()),
                 Ok(None) => break None,
                 Ok(Some(line)) => {
                     if let Err(bad) = line.parse(|bytes| accept(&mut chain, bytes, registered)) {
@@ -171,11 +177,11 @@ fn against(chain: &Chain<'_>, entry: &LogEntry) -> Option<LogFault> {
 
 /// The byte after the line of the registered head, looked for from the end of the log backwards.
 fn after_head(file: &mut File, registered: &LogEntry) -> Result<u64, LogFault> {
-    let length = file.metadata().map_err(unreadable)?.len();
+    let length = file.metadata()?.len();
     let mut window = 64 * 1024;
     loop {
         let start = length.saturating_sub(window);
-        match look_from(file, start, registered.head.seq).map_err(unreadable)? {
+        match look_from(file, start, registered.head.seq)? {
             Some((head, end)) if head == registered.head => return Ok(end),
             Some((head, _)) => return Err(LogFault::HeadMismatch { seq: head.seq }),
             None if start == 0 => {
@@ -209,8 +215,4 @@ fn look_from(file: &mut File, start: u64, seq: u64) -> io::Result<Option<(Head, 
         }
     }
     Ok(None)
-}
-
-pub(crate) fn unreadable(error: io::Error) -> LogFault {
-    LogFault::Unreadable(error.to_string())
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::place::Place;
-use crate::scan::{LogFault, Scan, unreadable};
+use crate::scan::{LogFault, Scan};
 use crate::{Head, LogEntry, LogId, LogRegistry, LogState, RegistryError, VerifyKeys};
 
 /// Something that looks wrong may be something that a writer is about to finish: the last line of
@@ -147,7 +147,7 @@ fn look(place: &Place, registered: Option<&LogEntry>, keys: &VerifyKeys) -> LogR
             let scan = Scan::whole(BufReader::new(file), registered, keys);
             LogReport::of(place.name(), registered, &scan)
         }
-        Err(error) => LogReport::unread(place.name(), registered, unreadable(error)),
+        Err(error) => LogReport::unread(place.name(), registered, LogFault::from(error)),
     }
 }
 

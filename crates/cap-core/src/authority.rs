@@ -151,6 +151,11 @@ impl Authority {
         if self.overflow {
             return Err(Denial::new(DenyCode::AuthorityTooLarge));
         }
+        // SECURITY: the empty set of operations is a subset of every grant.
+        if request.operations.is_empty() {
+            let reason = "the request names no operation; one that names some may pass";
+            return Err(Denial::because(DenyCode::OperationNotAllowed, reason));
+        }
         self.clauses.iter().try_for_each(|clause| clause.permits(request, now))?;
         // SECURITY: what must never be touched, or could not be looked at, no authority permits.
         // Asked after the clauses, so that outside the granted folders the answer does not say

@@ -31,7 +31,7 @@ pub struct Capability {
 /// A stateful limit, owned by the capability that set it and charged by all of its descendants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields, remote = "Self"))]
 pub struct Obligation {
     /// Whose limit it is.
     pub owner: CapabilityId,

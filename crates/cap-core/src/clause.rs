@@ -52,7 +52,11 @@ impl Clause {
                 let helps = |operation: &Operation| {
                     *operation != Operation::Call || request.operations.contains(Operation::Call)
                 };
-                refuse(DenyCode::OperationNotAllowed, &missing, &wanted(granted.iter().filter(helps)))
+                refuse(
+                    DenyCode::OperationNotAllowed,
+                    &missing,
+                    &wanted(granted.iter().filter(helps)),
+                )
             }),
             (Self::Tools(tools), Resource::Tool(request)) => permits_tool(tools, request),
             (Self::ToolKinds(kinds), Resource::Tool(request)) => permits_mapped(*kinds, request),
@@ -141,7 +145,7 @@ impl Clause {
             Self::Commands(list) => Self::Commands(maximal(list, Program::is_within)),
             Self::Domains(list) => Self::Domains(maximal(list, DomainPattern::is_within)),
             Self::Methods(list) => Self::Methods(maximal(list, MethodPattern::is_within)),
-            Self::Paths(list) => Self::Paths(maximal(list, PathPattern::is_within)),
+            Self::Paths(list) => Self::Paths(maximal(list, PathPattern::is_surely_within)),
             Self::Tools(list) => Self::Tools(maximal(list, ToolPattern::is_within)),
             Self::Urls(list) => Self::Urls(maximal(list, UrlPattern::is_within)),
             other => other,
@@ -166,7 +170,12 @@ impl Clause {
 
     /// Whether what `self` permits, `other` permits too, as far as that is decided syntactically.
     pub(crate) fn implies(&self, other: &Self) -> bool {
-        self.sort() == other.sort() && self.excess(other).is_empty()
+        match (self, other) {
+            (Self::Paths(a), Self::Paths(b)) => {
+                beyond(a, b, PathPattern::is_surely_within).is_empty()
+            }
+            _ => self.sort() == other.sort() && self.excess(other).is_empty(),
+        }
     }
 
     /// The alternatives, values or bounds of `self` that `other`, a clause of the same sort, does

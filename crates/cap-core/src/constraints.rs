@@ -17,7 +17,7 @@ use crate::{
 /// The world is closed: an unknown name is refused, never skipped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields, remote = "Self"))]
 pub struct Constraints {
     /// Hosts of URLs: exact, or `*.suffix`.
     #[cfg_attr(
@@ -231,7 +231,7 @@ impl Constraints {
 /// descendants of the capability spend from the same count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields, remote = "Self"))]
 pub struct RateLimit {
     /// Calls in one period.
     pub max: u64,
@@ -285,6 +285,46 @@ impl ConstraintError {
         self.field
     }
 }
+
+/// Reads a struct from an object only: serde's own reader takes an array of its fields, too.
+#[cfg(feature = "serde")]
+macro_rules! serde_as_object {
+    ($($name:ty),+) => {$(
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                <$name>::serialize(self, serializer)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct Object;
+
+                impl<'de> serde::de::Visitor<'de> for Object {
+                    type Value = $name;
+
+                    fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                        f.write_str("an object")
+                    }
+
+                    fn visit_map<A: serde::de::MapAccess<'de>>(
+                        self,
+                        map: A,
+                    ) -> Result<$name, A::Error> {
+                        <$name>::deserialize(serde::de::value::MapAccessDeserializer::new(map))
+                    }
+                }
+
+                deserializer.deserialize_map(Object)
+            }
+        }
+    )+};
+}
+#[cfg(feature = "serde")]
+pub(crate) use serde_as_object;
+
+#[cfg(feature = "serde")]
+serde_as_object!(Constraints, RateLimit);
 
 #[cfg(feature = "serde")]
 mod strict {

@@ -114,7 +114,7 @@ crate::operation::serde_as_name_list!(Kinds, Kind);
 
 /// The type of a capability's resource: one kind, or `any` for the authority over everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 #[non_exhaustive]
 pub enum ResourceType {
@@ -169,3 +169,6 @@ impl core::str::FromStr for ResourceType {
             })
     }
 }
+
+#[cfg(feature = "serde")]
+crate::id::deserialize_from_str!(ResourceType);

@@ -70,6 +70,7 @@ impl AbsPath {
     }
 
     /// The segments from the root.
+    #[must_use]
     pub fn segments(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.0.split('/').filter(|segment| !segment.is_empty())
     }
@@ -214,10 +215,19 @@ impl PathPattern {
     }
 
     /// Whether everything that `self` means, `other` means too, as far as that is decided
-    /// syntactically: equal patterns, and anything rooted in a subtree.
+    /// syntactically: equal patterns, and anything rooted in a subtree. It says nothing about
+    /// links: where a file system is asked, it is asked beneath each root.
     #[must_use]
     pub fn is_within(&self, other: &Self) -> bool {
         self == other || (other.globs.is_empty() && self.root.is_within(&other.root))
+    }
+
+    /// The same, whatever a file system says.
+    ///
+    /// SECURITY: the root of a pattern is opened with its links followed, so that a root below
+    /// another one may lead out of it. Only what is rooted in the same folder is included for sure.
+    pub(crate) fn is_surely_within(&self, other: &Self) -> bool {
+        self.root == other.root && self.is_within(other)
     }
 }
 

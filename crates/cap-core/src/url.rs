@@ -35,7 +35,7 @@ impl UrlTarget {
             return Err(UrlError::UserInfo);
         }
         let host = url.host_str().unwrap_or_default();
-        let host = host.trim_end_matches('.').to_ascii_lowercase();
+        let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
         // SECURITY: the host of a scheme that the parser does not know is opaque to it, and may be
         // percent-encoded; whoever connects may decode it.
         if !is_plain_host(&host) {

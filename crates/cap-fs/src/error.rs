@@ -46,8 +46,8 @@ pub enum ResolveError {
     /// A name, the path, or its depth is beyond the limit.
     #[error("the path is too long or too deep")]
     NameTooLong,
-    /// NUL in the path, a name that the file system refuses, or a path that should have been
-    /// normalised and is not.
+    /// NUL in the path, a name that the file system refuses, a path that should have been normalised
+    /// and is not, or a missing name of which another Unicode spelling is there.
     #[error("the path is not a valid name")]
     InvalidName,
     /// A protected folder no longer lies where it was when it was remembered.

@@ -11,6 +11,7 @@ mod object;
 mod protected;
 mod resolved;
 mod root;
+mod twin;
 mod walk;
 mod witness;
 

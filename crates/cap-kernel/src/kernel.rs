@@ -142,7 +142,6 @@ impl Kernel {
 
     /// Charges the limits of a ruling that permits, on the capability and all of its ancestors, or
     /// on none. What comes back waits for the receipt of the record beside it.
-    #[must_use]
     pub fn reserve(&self, ruling: Ruling, now: DateTime<Utc>) -> (Reserved, Record) {
         let charged = match ruling.decision() {
             Decision::Allow => self.leases.charge(ruling.charges(), &*self.store, now),
@@ -336,13 +335,12 @@ impl Kernel {
                 .capability(&id)
         };
         drop(log.append(record().detail(detail), Durability::Synced)?);
-        let capability = Box::new(capability.clone());
-        let change = Change::Issued { capability: capability.clone(), session };
+        let change = Change::Issued { capability: Box::new(capability.clone()), session };
         if let Err(error) = self.store.commit(&[change]) {
             let _ = log.append(not_done(record()), Durability::Synced);
             return Err(error.into());
         }
-        Ok(Arc::new(*capability))
+        Ok(Arc::new(capability))
     }
 
     /// The state, with all changes of others up to now.
@@ -379,19 +377,13 @@ impl Kernel {
         Ok(entry.into())
     }
 
-    fn by_token(
-        &self,
-        state: &State,
-        text: &str,
-        now: DateTime<Utc>,
-    ) -> Result<Candidate, Denial> {
+    fn by_token(&self, state: &State, text: &str, now: DateTime<Utc>) -> Result<Candidate, Denial> {
         let invalid = || Denial::new(DenyCode::EvidenceInvalid);
         let validator = self.validator.as_ref().ok_or_else(invalid)?;
         let token =
             validator.validate(text, now).map_err(|error| Denial::new(error.deny_code()))?;
         let capability = Arc::new(token.capability().clone());
-        let chain: Arc<[_]> =
-            token.ancestors().iter().copied().chain([capability.id()]).collect();
+        let chain: Arc<[_]> = token.ancestors().iter().copied().chain([capability.id()]).collect();
         if !state.agrees_with(&capability, &chain) {
             return Err(invalid());
         }

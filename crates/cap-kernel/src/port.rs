@@ -78,7 +78,8 @@ pub trait StateStore: Send + Sync + fmt::Debug {
     /// The changes after `epoch`, in order, and the epoch that they lead to.
     ///
     /// # Errors
-    /// When the store cannot be read in time, or holds what is no change.
+    /// When the store cannot be read in time, holds what is no change, or has not come to `epoch`
+    /// yet: it is older than it was.
     fn changes_since(&self, epoch: Epoch) -> Result<(Epoch, Vec<Change>), StoreError>;
 
     /// Adds changes, all or none of them.
@@ -95,7 +96,8 @@ pub trait StateStore: Send + Sync + fmt::Debug {
     /// When the counters could not be charged durably.
     fn draw(&self, draws: &[Draw]) -> Result<Drawn, StoreError>;
 
-    /// Units of `owner` already drawn in `period`: for simulation, it charges nothing.
+    /// Units of `owner` already drawn in `period`, all of them (`u64::MAX`) where a later period has
+    /// begun: for simulation, it charges nothing.
     ///
     /// # Errors
     /// When the store cannot be read in time.
@@ -196,7 +198,10 @@ impl StateStore for MemoryStore {
 
     fn changes_since(&self, epoch: Epoch) -> Result<(Epoch, Vec<Change>), StoreError> {
         let skip = usize::try_from(epoch.0).unwrap_or(usize::MAX);
-        let changes: Vec<Change> = self.0.lock().changes.iter().skip(skip).cloned().collect();
+        let memory = self.0.lock();
+        let changes = memory.changes.get(skip..);
+        let changes = changes.ok_or_else(|| StoreError::Damaged("older than it was".into()))?;
+        let changes = changes.to_vec();
         let more = u64::try_from(changes.len()).unwrap_or(0);
         Ok((Epoch(epoch.0.saturating_add(more)), changes))
     }
@@ -210,22 +215,23 @@ impl StateStore for MemoryStore {
     fn draw(&self, draws: &[Draw]) -> Result<Drawn, StoreError> {
         let mut memory = self.0.lock();
         let mut leases = Vec::new();
+        let before = memory.counters.clone();
         for draw in draws {
-            match lease_of(draw.max.saturating_sub(memory.used(draw))) {
-                0 => return Ok(Drawn::Exhausted(draw.owner)),
-                units => leases.push(units),
+            let used = memory.used(draw);
+            let units = lease_of(draw.max.saturating_sub(used));
+            if units == 0 {
+                memory.counters = before;
+                return Ok(Drawn::Exhausted(draw.owner));
             }
-        }
-        for (draw, units) in draws.iter().zip(&leases) {
-            let used = memory.used(draw).saturating_add(*units);
-            memory.counters.insert(draw.owner, (draw.period, used));
+            memory.counters.insert(draw.owner, (draw.period, used.saturating_add(units)));
+            leases.push(units);
         }
         Ok(Drawn::Leased(leases))
     }
 
     fn drawn(&self, owner: CapabilityId, period: u64) -> Result<u64, StoreError> {
-        let counters = &self.0.lock().counters;
-        Ok(counters.get(&owner).filter(|(at, _)| *at == period).map_or(0, |(_, used)| *used))
+        let memory = self.0.lock();
+        Ok(memory.used(&Draw { owner, period, max: u64::MAX }))
     }
 
     fn open_session(&self, session: SessionId, until: DateTime<Utc>) -> Result<(), StoreError> {

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use cap_core::{
-    AbsPath, AccessRequest, Authority, Capability, CapabilityId, Evidence, Kind, Operations, Principal,
-    ToolRequest,
+    AbsPath, AccessRequest, Authority, Capability, CapabilityId, Evidence, Kind, Operations,
+    Principal, ToolRequest,
 };
 use chrono::{DateTime, Utc};
 

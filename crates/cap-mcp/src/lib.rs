@@ -10,9 +10,13 @@ mod refusal;
 mod splice;
 mod table;
 
-pub use crate::json::{Elements, Kind, MAX_DEPTH, Member, Members, Raw, StringError, check_document};
+pub use crate::json::{
+    Elements, Kind, MAX_DEPTH, Member, Members, Raw, StringError, check_document,
+};
 pub use crate::list::{Audience, ListError, ListKind, filter_list};
-pub use crate::map::{MAX_REQUESTS, needs_of_tool, request_of_tool, requests_of, requests_of_resource};
+pub use crate::map::{
+    MAX_REQUESTS, needs_of_tool, request_of_tool, requests_of, requests_of_resource,
+};
 pub use crate::message::{
     AUTHORITY_META, Answer, AnswerForm, Call, CallError, DENIAL_META, Era, Id, InputRequestError,
     MAX_ID_BYTES, Message, Notification, Request, Response, read,

@@ -53,11 +53,7 @@ pub fn requests_of(
 ///
 /// # Errors
 /// When the name is none that a capability could name.
-pub fn request_of_tool(
-    tool: &str,
-    server: &str,
-    table: &ToolTable,
-) -> Result<ToolRequest, Denial> {
+pub fn request_of_tool(tool: &str, server: &str, table: &ToolTable) -> Result<ToolRequest, Denial> {
     let mapping = table.tool(tool).map_or(Mapping::Unlisted, |tool| Mapping::Listed {
         kinds: tool.kinds,
         unlisted_argument: None,
@@ -81,4 +77,3 @@ fn tool_request(name: ToolName, arguments: Map<String, Value>, mapping: Mapping)
     let tool = ToolRequest { name, arguments, mapping };
     AccessRequest::new(Resource::Tool(tool), Operations::CALL)
 }
-

@@ -12,8 +12,8 @@ use cap_core::{AbsPath, Kind, Kinds, Operations};
 use serde::Deserialize;
 
 pub use self::builtin::{BUILTIN_TABLES, builtin_table};
-pub(crate) use self::rule::{Absent, Literal, PathRule, Rule};
 pub use self::rule::TableError;
+pub(crate) use self::rule::{Absent, Literal, PathRule, Rule};
 pub(crate) use self::selector::Node;
 
 /// The tools of one server: which arguments name a path, a URL or a command, and what is done to

@@ -7,7 +7,6 @@ mod registry;
 mod session;
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -19,7 +18,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 pub use self::error::OpenError;
 use self::error::store_error;
-use self::place::{Identity, Place};
+use self::place::{Identity, Lock, Place};
 
 /// How long a method waits for the other threads of this process, and again for the other
 /// processes, before it answers [`StoreError::Busy`]: 250 ms each. What it does itself comes on
@@ -43,8 +42,8 @@ pub struct SqliteStore {
     writer: Mutex<Connection>,
     /// Apart from `writer`, so that whoever asks for the epoch does not wait for a disk.
     reader: Mutex<Reader>,
-    /// The locks of the sessions that were opened here. A lock ends with its file handle.
-    owned: Mutex<BTreeMap<SessionId, File>>,
+    /// The locks of the sessions that were opened here.
+    owned: Mutex<BTreeMap<SessionId, Lock>>,
 }
 
 #[derive(Debug)]
@@ -60,7 +59,8 @@ impl SqliteStore {
     ///
     /// # Errors
     /// When others may read or write the folder or the file, or own them; when the file is
-    /// something else, or was written by a newer version; when it cannot be opened within 5 s.
+    /// something else, or was written by a newer version; when others keep it busy for more than
+    /// 5 s.
     pub fn open(folder: &Path) -> Result<Self, OpenError> {
         let place = Place::create(folder)?;
         // INVARIANT: one opener at a time, so that nobody meets a state that is half created.

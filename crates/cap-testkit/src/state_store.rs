@@ -1,4 +1,5 @@
 //! What every [`StateStore`] must do: the sentences of its contract, each a test.
+#![allow(clippy::needless_pass_by_value, reason = "all sentences get their handles, some end one")]
 
 use std::sync::{Arc, Barrier};
 use std::thread;
@@ -304,7 +305,7 @@ fn a_thousand_commits_of_two_are_seen_by_both_in_one_order(stores: [Store; 2]) {
             assert!(end >= epoch);
             followed.extend(changes);
             // The change is where its commit has said.
-            assert_eq!(followed[epoch.0 as usize - 1], mine);
+            assert_eq!(followed[usize::try_from(epoch.0).unwrap() - 1], mine);
             seen = end;
         }
         (seen, followed)

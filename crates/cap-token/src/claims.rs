@@ -49,11 +49,7 @@ impl Claims {
         let (expires, issued) = (instant(claims, "exp")?, instant(claims, "iat")?);
         let not_before = instant(claims, "nbf")?;
         let token_id = TokenId::parse(&text(claims, "jti")?).ok_or(ValidateError::TokenId)?;
-        let Entry {
-            capability,
-            ancestors,
-            ..
-        } = entry(claims)?;
+        let Entry { capability, ancestors, .. } = entry(claims)?;
         let capability: Capability =
             serde_json::from_value(capability).map_err(|_| ValidateError::Capability)?;
         let principal = capability.principal().as_str();
@@ -63,22 +59,10 @@ impl Claims {
         if !lineage::fits(&capability, &ancestors) {
             return Err(ValidateError::Ancestors);
         }
-        if capability
-            .expires_at()
-            .is_some_and(|end| expires > end.timestamp())
-        {
+        if capability.expires_at().is_some_and(|end| expires > end.timestamp()) {
             return Err(ValidateError::OutlivesCapability);
         }
-        Ok(Self {
-            issuer,
-            audiences,
-            expires,
-            issued,
-            not_before,
-            token_id,
-            capability,
-            ancestors,
-        })
+        Ok(Self { issuer, audiences, expires, issued, not_before, token_id, capability, ancestors })
     }
 }
 

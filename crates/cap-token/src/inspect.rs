@@ -31,8 +31,5 @@ impl UnverifiedToken {
 pub fn inspect(token: &str) -> Result<UnverifiedToken, MalformedToken> {
     let compact = Compact::parse(token)?;
     let claims = compact.claims()?;
-    Ok(UnverifiedToken {
-        header: compact.header,
-        claims,
-    })
+    Ok(UnverifiedToken { header: compact.header, claims })
 }

@@ -82,11 +82,7 @@ impl<'a> Issuer<'a> {
         audience: impl Into<String>,
         keys: &'a SigningKeyring,
     ) -> Self {
-        Self {
-            issuer: issuer.into(),
-            audience: audience.into(),
-            keys,
-        }
+        Self { issuer: issuer.into(), audience: audience.into(), keys }
     }
 
     /// A token that carries `capability`, for `ttl` (whole seconds), but never longer than the
@@ -119,21 +115,14 @@ impl<'a> Issuer<'a> {
             nbf: issued,
             exp: expires,
             jti: TokenId::new(random, now)?.to_string(),
-            authorization_details: [EntryOut {
-                kind: ENTRY_TYPE,
-                capability,
-                ancestors,
-            }],
+            authorization_details: [EntryOut { kind: ENTRY_TYPE, capability, ancestors }],
         })
     }
 
     fn sign(&self, claims: &ClaimsOut<'_>) -> Result<String, IssueError> {
         let key = self.keys.active_key();
-        let header = Header {
-            typ: "at+jwt",
-            alg: key.algorithm().as_str(),
-            kid: key.id().as_str(),
-        };
+        let header =
+            Header { typ: "at+jwt", alg: key.algorithm().as_str(), kid: key.id().as_str() };
         // INVARIANT: strings, numbers and a capability always serialise.
         let json = |result: serde_json::Result<Vec<u8>>| result.map_err(|_| SignError);
         let input = jose::signing_input(
@@ -141,11 +130,7 @@ impl<'a> Issuer<'a> {
             &json(serde_json::to_vec(claims))?,
         );
         let token = jose::with_signature(&input, &self.keys.sign(input.as_bytes())?.bytes);
-        if token.len() > MAX_TOKEN_BYTES {
-            Err(IssueError::TooLarge)
-        } else {
-            Ok(token)
-        }
+        if token.len() > MAX_TOKEN_BYTES { Err(IssueError::TooLarge) } else { Ok(token) }
     }
 }
 
@@ -166,13 +151,7 @@ fn lifetime(
     if issued < 0 {
         return Err(IssueError::Clock);
     }
-    let end = capability
-        .expires_at()
-        .map_or(i64::MAX, |end| end.timestamp());
+    let end = capability.expires_at().map_or(i64::MAX, |end| end.timestamp());
     let expires = issued.saturating_add(seconds).min(end);
-    if expires <= issued {
-        Err(IssueError::Expired)
-    } else {
-        Ok((issued, expires))
-    }
+    if expires <= issued { Err(IssueError::Expired) } else { Ok((issued, expires)) }
 }

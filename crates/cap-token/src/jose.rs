@@ -63,9 +63,7 @@ impl<'a> Compact<'a> {
         }
         let (signing_input, signature) =
             token.rsplit_once('.').ok_or(MalformedToken::NotCompact)?;
-        let (header, payload) = signing_input
-            .split_once('.')
-            .ok_or(MalformedToken::NotCompact)?;
+        let (header, payload) = signing_input.split_once('.').ok_or(MalformedToken::NotCompact)?;
         if payload.contains('.') {
             return Err(MalformedToken::NotCompact);
         }
@@ -85,11 +83,7 @@ impl<'a> Compact<'a> {
 
 /// The compact form up to the signature.
 pub(crate) fn signing_input(header: &[u8], claims: &[u8]) -> String {
-    format!(
-        "{}.{}",
-        URL_SAFE_NO_PAD.encode(header),
-        URL_SAFE_NO_PAD.encode(claims)
-    )
+    format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims))
 }
 
 pub(crate) fn with_signature(signing_input: &str, signature: &[u8]) -> String {
@@ -98,9 +92,7 @@ pub(crate) fn with_signature(signing_input: &str, signature: &[u8]) -> String {
 
 /// Refuses padding, white space, other alphabets, and bits set beyond the last byte.
 fn decode(text: &str, part: Part) -> Result<Vec<u8>, MalformedToken> {
-    URL_SAFE_NO_PAD
-        .decode(text)
-        .map_err(|_| MalformedToken::Encoding(part))
+    URL_SAFE_NO_PAD.decode(text).map_err(|_| MalformedToken::Encoding(part))
 }
 
 fn object(text: &str, part: Part) -> Result<Map<String, Value>, MalformedToken> {

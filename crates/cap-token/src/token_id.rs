@@ -14,16 +14,12 @@ impl TokenId {
         let mut bytes = [0; 10];
         random.fill(&mut bytes)?;
         let millis = u64::try_from(now.timestamp_millis()).unwrap_or(0);
-        Ok(Self(
-            uuid::Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid(),
-        ))
+        Ok(Self(uuid::Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid()))
     }
 
     /// Reads the one form that is written.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let uuid = Uuid::try_parse(text)
-            .ok()
-            .filter(|uuid| uuid.get_version_num() == 7)?;
+        let uuid = Uuid::try_parse(text).ok().filter(|uuid| uuid.get_version_num() == 7)?;
         let canonical = uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()) == text;
         canonical.then_some(Self(uuid))
     }

@@ -138,34 +138,21 @@ impl Validator {
     /// A validator for tokens whose `aud` is or contains `audience`. It trusts nobody yet.
     #[must_use]
     pub fn new(audience: impl Into<String>) -> Self {
-        Self {
-            audience: audience.into(),
-            leeway: seconds(DEFAULT_LEEWAY),
-            trusted: HashMap::new(),
-        }
+        Self { audience: audience.into(), leeway: seconds(DEFAULT_LEEWAY), trusted: HashMap::new() }
     }
 
     /// Trusts `key` for tokens of `issuer`, and of nobody else.
     #[must_use]
     pub fn trust(mut self, issuer: impl Into<String>, key: VerifyingKey) -> Self {
-        let trusted = Trusted {
-            issuer: issuer.into(),
-            key,
-        };
-        self.trusted
-            .entry(trusted.key.id().to_string())
-            .or_default()
-            .push(trusted);
+        let trusted = Trusted { issuer: issuer.into(), key };
+        self.trusted.entry(trusted.key.id().to_string()).or_default().push(trusted);
         self
     }
 
     /// By how much clocks may differ, in whole seconds; zero is allowed.
     #[must_use]
     pub fn with_leeway(self, leeway: Duration) -> Self {
-        Self {
-            leeway: seconds(leeway),
-            ..self
-        }
+        Self { leeway: seconds(leeway), ..self }
     }
 
     /// What the token says, if it is one of a trusted issuer for this audience and `now` is within
@@ -179,12 +166,11 @@ impl Validator {
         now: DateTime<Utc>,
     ) -> Result<VerifiedToken, ValidateError> {
         let compact = Compact::parse(token)?;
+        require_access_token(&compact.header)?;
         let signers = self.signers(&compact)?;
         // SECURITY: nothing of the payload has been looked at up to here.
         let claims = Claims::read(compact.claims()?)?;
-        let signer = signers
-            .into_iter()
-            .find(|signer| signer.issuer == claims.issuer);
+        let signer = signers.into_iter().find(|signer| signer.issuer == claims.issuer);
         let key = signer.ok_or(ValidateError::Issuer)?.key.id().clone();
         if !claims.audiences.contains(&self.audience) {
             return Err(ValidateError::Audience);
@@ -198,25 +184,16 @@ impl Validator {
         let header = Header::read(&compact.header)?;
         // SECURITY: `kid` is an index into keys that are trusted already, and nothing else; `jwk`,
         // `jku`, `x5u` and `x5c` are never looked at. The algorithm is the key's.
-        let named = self
-            .trusted
-            .get(header.kid)
-            .ok_or(ValidateError::UnknownKey)?;
-        let fit: Vec<_> = named
-            .iter()
-            .filter(|trusted| trusted.key.algorithm() == header.algorithm)
-            .collect();
+        let named = self.trusted.get(header.kid).ok_or(ValidateError::UnknownKey)?;
+        let fit: Vec<_> =
+            named.iter().filter(|trusted| trusted.key.algorithm() == header.algorithm).collect();
         if fit.is_empty() {
             return Err(ValidateError::AlgorithmOfKey);
         }
         let input = compact.signing_input.as_bytes();
         let made_it = |trusted: &&Trusted| trusted.key.verify(input, &compact.signature).is_ok();
         let signers: Vec<_> = fit.into_iter().filter(made_it).collect();
-        if signers.is_empty() {
-            Err(ValidateError::Signature)
-        } else {
-            Ok(signers)
-        }
+        if signers.is_empty() { Err(ValidateError::Signature) } else { Ok(signers) }
     }
 
     fn check_lifetime(&self, claims: &Claims, now: DateTime<Utc>) -> Result<(), ValidateError> {
@@ -306,32 +283,34 @@ impl<'a> Header<'a> {
         if members.contains_key("b64") {
             return Err(ValidateError::Unencoded);
         }
-        let typ = text(members, "typ")?;
-        if !["at+jwt", "application/at+jwt"]
-            .iter()
-            .any(|ours| typ.eq_ignore_ascii_case(ours))
-        {
-            return Err(ValidateError::NotAnAccessToken);
-        }
         let alg = text(members, "alg")?;
         let algorithm = [Algorithm::EdDsa, Algorithm::Rs256]
             .into_iter()
             .find(|known| known.as_str() == alg)
             .ok_or(ValidateError::Algorithm)?;
-        Ok(Self {
-            algorithm,
-            kid: text(members, "kid")?,
-        })
+        Ok(Self { algorithm, kid: text(members, "kid")? })
+    }
+}
+
+/// RFC 9068 §4: `at+jwt` or, unabbreviated, `application/at+jwt`; media types have no case.
+fn require_access_token(header: &Map<String, Value>) -> Result<(), ValidateError> {
+    let typ = text(header, "typ")?;
+    let ours = ["at+jwt", "application/at+jwt"];
+    if ours.iter().any(|ours| typ.eq_ignore_ascii_case(ours)) {
+        Ok(())
+    } else {
+        Err(ValidateError::NotAnAccessToken)
     }
 }
 
 fn text<'a>(members: &'a Map<String, Value>, name: &'static str) -> Result<&'a str, ValidateError> {
-    let value = members
-        .get(name)
-        .ok_or(ValidateError::MissingHeader(name))?;
+    let value = members.get(name).ok_or(ValidateError::MissingHeader(name))?;
     value.as_str().ok_or(ValidateError::HeaderType(name))
 }
 
 fn seconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

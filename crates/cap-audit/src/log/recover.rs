@@ -16,7 +16,7 @@ use super::{AppendError, AuditLog};
 use crate::chain::Opening;
 use crate::digest::encode;
 use crate::place::{Patience, Place};
-use crate::scan::{Scan, unreadable};
+use crate::scan::Scan;
 use crate::verify::entry_of;
 use crate::{
     Durability, Head, Keys, Kind, LogEntry, LogFault, LogRegistry, LogState, Record, RegistryError,
@@ -164,7 +164,7 @@ impl Left {
         if !place.has_log() {
             return Err(LogFault::Missing);
         }
-        let mut file = place.open_log().map_err(unreadable)?;
+        let mut file = place.open_log()?;
         let keys = keys.verify_keys();
         let scan = match registered {
             Some(entry) if entry.is_shared() => Scan::tail(&mut file, entry, &keys)?,

@@ -89,7 +89,10 @@ fn every_inserted_byte_is_found_in_its_record() {
         for inserted in [b' ', b'\n', b'0', b'"', 0] {
             let mut bytes = small.bytes.clone();
             bytes.insert(position, inserted);
-            small.assert_bad(&bytes, small.record_at(position), &format!("byte {position}"));
+            // Before or after a newline, a second one is the same.
+            let end = inserted == b'\n' && small.bytes.get(position) == Some(&b'\n');
+            let record = small.record_at(position) + u64::from(end);
+            small.assert_bad(&bytes, record, &format!("byte {position}"));
         }
     }
 }

@@ -19,7 +19,7 @@ pub(super) const VERSION: u8 = 1;
 /// The wire form, version 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields, remote = "Self"))]
 pub(super) struct Wire {
     pub(super) constraints: Constraints,
     pub(super) delegation_depth: u8,
@@ -158,6 +158,9 @@ fn operations_clause(kind: ResourceType, operations: Operations) -> Option<Claus
     };
     (implied != Operations::ALL).then_some(Clause::Operations(implied))
 }
+
+#[cfg(feature = "serde")]
+crate::constraints::serde_as_object!(Wire, Obligation);
 
 #[cfg(feature = "serde")]
 mod json {

@@ -213,6 +213,7 @@ fn beyond_64_clauses_nothing_is_permitted() {
 
 fn full_delegation(a: &Capability, b: &Capability) -> Result<(), cap_core::DelegateError> {
     let mut delegation = asked(json!({"paths": ["/q", "/c"]}));
+    delegation.attenuation = cap_core::Attenuation::Intersect;
     delegation.constraints.and = b.constraints().and.clone();
     a.delegate(id(9), delegation, granted_at()).map(drop)
 }
@@ -224,11 +225,16 @@ fn clauses_that_say_less_than_another_are_left_out() {
         serde_json::to_value(meet.to_constraints()).unwrap()
     };
     let cases = [
-        (json!({"paths": ["/a/b"]}), json!({"paths": ["/a", "/c"]}), json!({"paths": ["/a/b"]})),
+        (json!({"paths": ["/a/*"]}), json!({"paths": ["/a", "/c"]}), json!({"paths": ["/a/*"]})),
         (
-            json!({"paths": ["/b", "/a/*", "/b/c", "/a/*"]}),
+            json!({"paths": ["/b", "/a/*", "/b/*/c", "/a/*"]}),
             json!({}),
             json!({"paths": ["/a/*", "/b"]}),
+        ),
+        (
+            json!({"paths": ["/a/b"]}),
+            json!({"paths": ["/a", "/c"]}),
+            json!({"paths": ["/a", "/c"], "and": [{"paths": ["/a/b"]}]}),
         ),
         (
             json!({"paths": ["/a", "/b"]}),
@@ -270,7 +276,8 @@ fn clauses_that_say_less_than_another_are_left_out() {
 #[test]
 fn what_only_looks_disjoint_is_not_empty() {
     let is_empty = |a: Value, b: Value| {
-        let grant = |resource: Value| grant(ResourceType::Url, resource.as_str().unwrap(), json!({}));
+        let grant =
+            |resource: Value| grant(ResourceType::Url, resource.as_str().unwrap(), json!({}));
         grant(a).authority().meet(grant(b).authority()).is_empty()
     };
     assert!(!is_empty(json!("https://*.example/a"), json!("https://x.example")));

@@ -14,7 +14,6 @@ mod authority;
 mod constraints;
 mod corpora;
 mod delegation;
-mod lists;
 mod matrix;
 mod model;
 mod names;

@@ -129,13 +129,13 @@ fn the_trees_are_deep_and_most_links_come_about() {
     let mut runner = TestRunner::deterministic();
     let trees: Vec<Tree> =
         (0..200).map(|_| tree().new_tree(&mut runner).unwrap().current()).collect();
-    let depth = |tree: &Tree| {
-        tree.places().map(|place| tree.at(place).delegation_depth()).max().unwrap()
-    };
+    let depth =
+        |tree: &Tree| tree.places().map(|place| tree.at(place).delegation_depth()).max().unwrap();
     let links: usize = trees.iter().map(|tree| tree.links.len()).sum();
     let refused: usize = trees.iter().map(|tree| tree.refused.len()).sum();
     let depths: Vec<u8> = trees.iter().map(depth).collect();
-    let cuts = trees.iter().flat_map(|tree| &tree.links).filter(|link| !link.cut.is_empty()).count();
+    let cuts =
+        trees.iter().flat_map(|tree| &tree.links).filter(|link| !link.cut.is_empty()).count();
     println!("{links} links, {cuts} with cuts, {refused} refused; depths {depths:?}");
     assert!(links > refused / 2 && cuts > links / 20);
     assert!(depths.iter().any(|depth| *depth >= 12));
@@ -155,6 +155,7 @@ fn spelled_out(parent: &Capability, asked: &Delegation) -> Value {
             ResourceType::Path => Some("paths"),
             ResourceType::Tool => Some("allowed_tools"),
             ResourceType::Url => Some("urls"),
+            other => panic!("{other}"),
         };
         let resource = match (name, resource.as_str()) {
             (Some("paths"), "*") => "/",

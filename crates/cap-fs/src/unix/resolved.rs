@@ -114,6 +114,11 @@ impl Resolved {
         })
     }
 
+    /// The first name that is missing, and the directory that does not have it.
+    pub(super) fn first_missing(&self) -> Option<(&Handle, &OsStr)> {
+        self.missing.first().map(|name| (&self.handle, name.as_os_str()))
+    }
+
     fn of(handle: Handle, stat: &Stat, real: PathBuf, entry: Option<Entry>) -> Self {
         let kind = match object::file_type(stat) {
             FileType::Directory => Kind::Directory,

@@ -7,6 +7,7 @@ use super::asked::Asked;
 use super::kernel;
 use super::object::{self, Handle};
 use super::resolved::Resolved;
+use super::twin::has_twin;
 use super::walk::walk;
 use crate::{Kind, OpenError, ResolveError};
 
@@ -64,6 +65,14 @@ impl Root {
     }
 }
 
+/// What is missing is only missing when no other spelling of its name is there.
+fn without_twin(found: Resolved) -> Result<Resolved, Errno> {
+    match found.first_missing() {
+        Some((dir, name)) if has_twin(dir, name)? => Err(Errno::INVAL),
+        _ => Ok(found),
+    }
+}
+
 /// A root that is no directory, with the directory that holds it.
 fn single(path: &Path) -> Result<Resolved, Errno> {
     let absolute = std::path::absolute(path).map_err(|_| Errno::INVAL)?;
@@ -115,7 +124,7 @@ impl Base {
         for _ in 0..TRIES {
             match self.resolve_once(asked) {
                 Err(Errno::AGAIN) => {}
-                answer => return answer,
+                answer => return answer.and_then(without_twin),
             }
         }
         Err(Errno::AGAIN)

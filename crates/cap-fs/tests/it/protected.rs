@@ -181,3 +181,25 @@ fn an_object_that_lies_too_deep_is_an_error() {
         "{answer:?}"
     );
 }
+
+#[test]
+fn a_protected_file_is_touched_by_every_name_and_also_before_it_is_there() {
+    let ground = Ground::new();
+    let policy = ground.at("data/policy.toml");
+    let none: [&Path; 0] = [];
+    let protected = Protected::new(none).unwrap().with_files([&policy]);
+    let touches = |path: &str, reach| {
+        protected.touches(&cap_fs::follow(&ground.at(path)).unwrap(), reach).unwrap()
+    };
+    assert!(touches("data/policy.toml", Reach::Object), "missing, to be created");
+    fs::write(&policy, "version = 1").unwrap();
+    ground.link("data/alias", "policy.toml");
+    assert!(touches("data/policy.toml", Reach::Object));
+    assert!(touches("data/alias", Reach::Object));
+    assert!(touches("data", Reach::Subtree), "moving the folder moves the policy");
+    assert!(!touches("data", Reach::Object));
+    assert!(!touches("secret", Reach::Subtree));
+    fs::remove_file(&policy).unwrap();
+    fs::write(&policy, "version = 1 # replaced by an editor").unwrap();
+    assert!(touches("data/policy.toml", Reach::Object));
+}

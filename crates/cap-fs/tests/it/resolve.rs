@@ -363,3 +363,29 @@ fn errors_say_nothing_of_where_a_link_leads() {
         );
     }
 }
+
+#[test]
+fn a_missing_name_of_which_another_spelling_is_there_is_refused() {
+    let ground = Ground::new();
+    // Composed on the disk: a link that leads out. The Kelvin sign is composed to the letter K.
+    ground.link("data/caf\u{e9}", "../secret");
+    fs::write(ground.at("data/K"), "k").unwrap();
+    for (asked, twin) in [("cafe\u{301}", true), ("\u{212a}", true), ("cafe", false), ("k", false)] {
+        match ground.resolve(asked) {
+            Err(ResolveError::InvalidName) => assert!(twin, "{asked}"),
+            Ok(found) => assert!(!twin && found.kind() == Kind::Missing, "{asked}"),
+            Err(error) => panic!("{asked}: {error}"),
+        }
+    }
+    let below = ground.resolve("cafe\u{301}/new");
+    assert!(matches!(below, Err(ResolveError::InvalidName)), "{below:?}");
+}
+
+#[test]
+fn following_goes_wherever_the_system_goes() {
+    let ground = Ground::new();
+    ground.link("data/out", ground.at("secret"));
+    let found = cap_fs::follow(&ground.at("data/out")).unwrap();
+    assert!(is_at(&found, &ground.at("secret")));
+    assert!(cap_fs::follow(Path::new("relative")).is_err());
+}

@@ -241,7 +241,8 @@ impl<'a> Scanner<'a> {
         }
         let plain = self.string()?;
         let quoted = self.text.get(key_at..self.at).unwrap_or_default();
-        let key = if plain { Cow::Borrowed(text::unquote(quoted)) } else { self.decode_key(quoted)? };
+        let key =
+            if plain { Cow::Borrowed(text::unquote(quoted)) } else { self.decode_key(quoted)? };
         if let Some(frame) = self.frames.last_mut()
             && let Some(home) = frame.home
         {

@@ -9,8 +9,7 @@ fn filter(
     kept: &[&str],
 ) -> Result<Option<String>, ListError> {
     let Ok(Message::Response(response)) = read(line.as_bytes()) else { panic!("{line}") };
-    let filtered =
-        filter_list(&response, list, era, audience, &mut |name| kept.contains(&name));
+    let filtered = filter_list(&response, list, era, audience, &mut |name| kept.contains(&name));
     filtered.map(|edited| edited.map(|line| String::from_utf8(line).unwrap()))
 }
 
@@ -61,10 +60,7 @@ fn a_filtered_list_is_for_its_caller_alone() {
     let private = r#", "cacheScope" : "private" ,"ttlMs":1"#;
     let one = ["a"];
     let all = ["a", "c"];
-    assert_eq!(
-        run(public, Era::Stateless, Audience::Everyone, &one),
-        Some(tools(A, private))
-    );
+    assert_eq!(run(public, Era::Stateless, Audience::Everyone, &one), Some(tools(A, private)));
     assert_eq!(run(public, Era::Stateless, Audience::Everyone, &all), None);
     assert_eq!(run(public, Era::Stateless, Audience::Caller, &all), Some(tools(&list, private)));
     assert_eq!(run(private, Era::Stateless, Audience::Caller, &all), None);
@@ -74,9 +70,12 @@ fn a_filtered_list_is_for_its_caller_alone() {
     );
     assert_eq!(run("", Era::Legacy, Audience::Caller, &one), Some(tools(A, "")));
     // Before the list as well as behind it.
-    let line = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"cacheScope":"public","tools":[{list}]}}}}"#);
+    let line = format!(
+        r#"{{"jsonrpc":"2.0","id":1,"result":{{"cacheScope":"public","tools":[{list}]}}}}"#
+    );
     let edited = filter(&line, ListKind::Tools, Era::Stateless, Audience::Caller, &one).unwrap();
-    let wanted = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"cacheScope":"private","tools":[{A}]}}}}"#);
+    let wanted =
+        format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"cacheScope":"private","tools":[{A}]}}}}"#);
     assert_eq!(edited, Some(wanted));
 }
 
@@ -87,7 +86,9 @@ fn every_list_has_its_own_names() {
         (ListKind::Resources, "resources", "uri"),
         (ListKind::ResourceTemplates, "resourceTemplates", "uriTemplate"),
     ] {
-        let line = |items: &str| format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"{member}":[{items}]}}}}"#);
+        let line = |items: &str| {
+            format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"{member}":[{items}]}}}}"#)
+        };
         let item = |value: &str| format!(r#"{{"{name}":"{value}"}}"#);
         let both = line(&format!("{},{}", item("x"), item("y")));
         let filtered = filter(&both, list, Era::Legacy, Audience::Everyone, &["y"]).unwrap();

@@ -54,7 +54,9 @@ impl<'a> Derivation<'a> {
         match (&node.rule, value) {
             (Some(Rule::Data), _) => Ok(()),
             (Some(rule), Value::Null) if *rule.absent() != Absent::Refused => self.absent(node, at),
-            (Some(Rule::Command { arguments, .. }), _) => self.command(value, arguments.as_ref(), at),
+            (Some(Rule::Command { arguments, .. }), _) => {
+                self.command(value, arguments.as_ref(), at)
+            }
             (Some(rule), Value::String(text)) => self.resource(rule, text, at),
             // As good as missing: see `absent`.
             (None, Value::Null) => Ok(()),
@@ -91,7 +93,10 @@ impl<'a> Derivation<'a> {
             Rule::Path(rule) => {
                 let base = self.base_of(rule)?;
                 let size = self.size_of(rule);
-                (Resource::Path(path::request(rule, text, base.as_deref(), size, at)?), rule.operations)
+                (
+                    Resource::Path(path::request(rule, text, base.as_deref(), size, at)?),
+                    rule.operations,
+                )
             }
             Rule::Url { operations, .. } => (url(text, at)?, *operations),
             Rule::Operand if text.trim_start().starts_with('-') => {

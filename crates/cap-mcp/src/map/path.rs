@@ -18,7 +18,8 @@ pub(super) fn request(
         (true, _) => value.to_owned(),
         (false, Some(base)) => format!("{}/{value}", base.trim_end_matches('/')),
         (false, None) => {
-            let what = "it is relative, and the tool table has no `base`; an absolute path would pass";
+            let what =
+                "it is relative, and the tool table has no `base`; an absolute path would pass";
             return Err(refused(DenyCode::PathInvalid, at, &what));
         }
     };
@@ -34,7 +35,9 @@ fn not_literal(rule: &PathRule, value: &str) -> Option<&'static str> {
         return Some("it is empty");
     }
     if value.trim() != value || value.starts_with(['"', '\'']) {
-        return Some("a path with blanks at its ends or in quotes is not taken literally everywhere");
+        return Some(
+            "a path with blanks at its ends or in quotes is not taken literally everywhere",
+        );
     }
     if value.starts_with('~') && undeclared(Literal::Tilde) {
         return Some("`~` is not expanded; the full path would pass");
@@ -69,13 +72,17 @@ fn is_glob(segment: &str) -> bool {
 fn has_variable(value: &str) -> bool {
     let of_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let mut after_dollar = value.split('$').skip(1);
-    if value.contains('`') || after_dollar.any(|rest| rest.starts_with(|c| of_name(c) || "{(".contains(c))) {
+    if value.contains('`')
+        || after_dollar.any(|rest| rest.starts_with(|c| of_name(c) || "{(".contains(c)))
+    {
         return true;
     }
     // Between two percent signs; the first and last piece have only one.
     let pieces = value.split('%').skip(1);
     let count = value.split('%').count().saturating_sub(2);
     pieces.take(count).any(|name| {
-        !name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit()) && name.chars().all(of_name)
+        !name.is_empty()
+            && !name.starts_with(|c: char| c.is_ascii_digit())
+            && name.chars().all(of_name)
     })
 }

@@ -26,13 +26,8 @@ pub fn requests_of_resource(uri: &str) -> Result<Vec<AccessRequest>, Denial> {
     }
     let raw = file_path(rest)?;
     let path = AbsPath::parse(&raw).map_err(|error| invalid(&error.to_string()))?;
-    let request = PathRequest {
-        path,
-        raw,
-        reach: Reach::Object,
-        size: None,
-        physical: Physical::Unknown,
-    };
+    let request =
+        PathRequest { path, raw, reach: Reach::Object, size: None, physical: Physical::Unknown };
     let read = Operations::NONE.with(Operation::Read);
     Ok(vec![AccessRequest::new(Resource::Path(request), read)])
 }

@@ -1,6 +1,6 @@
 use cap_core::{
-    ArgumentRules, Capability, CapabilityId, CommandRequest, Constraints, Denial, DenyCode, Kind, Mapping, Operation, PathRequest, Reach, ResourceType,
-    RootGrant,
+    ArgumentRules, Capability, CapabilityId, CommandRequest, Constraints, Denial, DenyCode, Kind,
+    Mapping, Operation, PathRequest, Reach, ResourceType, RootGrant,
 };
 use serde_json::json;
 
@@ -62,7 +62,8 @@ const PLAIN: &str = "[tools.t.arguments]\npath = { kind = \"path\", operations =
 
 #[test]
 fn a_call_asks_for_its_tool_first_and_then_for_its_resources() {
-    let requests = map(&filesystem(), "read_file", r#"{"path":"/srv/data/./a/../b.txt","head":3}"#).unwrap();
+    let requests =
+        map(&filesystem(), "read_file", r#"{"path":"/srv/data/./a/../b.txt","head":3}"#).unwrap();
     assert_eq!(tool(&requests).name.as_str(), "srv/read_file");
     assert_eq!(requests[0].operations, Operations::CALL);
     assert_eq!(tool(&requests).arguments["head"], json!(3));
@@ -92,12 +93,23 @@ fn a_move_takes_from_one_place_and_writes_to_the_other() {
 
 #[test]
 fn an_array_makes_one_request_for_each_element() {
-    let requests = map(&filesystem(), "read_multiple_files", r#"{"paths":["a","b","../c"]}"#).unwrap();
+    let requests =
+        map(&filesystem(), "read_multiple_files", r#"{"paths":["a","b","../c"]}"#).unwrap();
     let found: Vec<_> = paths(&requests).into_iter().map(|(path, _)| path.path.as_str()).collect();
     assert_eq!(found, ["/srv/data/a", "/srv/data/b", "/srv/c"]);
     assert_eq!(map(&filesystem(), "read_multiple_files", r#"{"paths":[]}"#).unwrap().len(), 1);
-    for wrong in [r#"{"paths":"a"}"#, r#"{"paths":[1]}"#, r#"{"paths":[null]}"#, r#"{"paths":[["a"]]}"#, r#"{"paths":{"0":"a"}}"#] {
-        assert_eq!(code(&filesystem(), "read_multiple_files", wrong), DenyCode::ArgumentInvalid, "{wrong}");
+    for wrong in [
+        r#"{"paths":"a"}"#,
+        r#"{"paths":[1]}"#,
+        r#"{"paths":[null]}"#,
+        r#"{"paths":[["a"]]}"#,
+        r#"{"paths":{"0":"a"}}"#,
+    ] {
+        assert_eq!(
+            code(&filesystem(), "read_multiple_files", wrong),
+            DenyCode::ArgumentInvalid,
+            "{wrong}"
+        );
     }
 }
 
@@ -106,7 +118,10 @@ fn a_call_names_at_most_1024_resources_with_its_tool() {
     let list = |count: usize| format!(r#"{{"paths":[{}]}}"#, vec!["\"a\""; count].join(","));
     let most = map(&filesystem(), "read_multiple_files", &list(MAX_REQUESTS - 1)).unwrap();
     assert_eq!(most.len(), MAX_REQUESTS);
-    assert_eq!(code(&filesystem(), "read_multiple_files", &list(MAX_REQUESTS)), DenyCode::ArgumentInvalid);
+    assert_eq!(
+        code(&filesystem(), "read_multiple_files", &list(MAX_REQUESTS)),
+        DenyCode::ArgumentInvalid
+    );
 }
 
 #[test]
@@ -117,7 +132,8 @@ fn a_recursive_tool_reaches_everything_below() {
 
 #[test]
 fn the_size_of_what_is_written_is_told_in_bytes() {
-    let size = |arguments: &str| paths(&map(&filesystem(), "write_file", arguments).unwrap())[0].0.size;
+    let size =
+        |arguments: &str| paths(&map(&filesystem(), "write_file", arguments).unwrap())[0].0.size;
     assert_eq!(size(r#"{"path":"a","content":"é\n"}"#), Some(3));
     assert_eq!(size(r#"{"path":"a","content":"\ud800"}"#), None);
     assert_eq!(size(r#"{"path":"a"}"#), None);
@@ -131,13 +147,21 @@ fn what_the_table_does_not_list_is_told_to_the_ruling() {
     for (tool, arguments, name) in [
         ("read_file", r#"{"path":"/a","Path":"/b"}"#, "Path"),
         ("read_file", r#"{"path":"/a","file":"/b"}"#, "file"),
-        ("edit_file", r#"{"path":"/a","edits":[{"oldText":"","newText":"","file":"/b"}]}"#, "edits[].file"),
+        (
+            "edit_file",
+            r#"{"path":"/a","edits":[{"oldText":"","newText":"","file":"/b"}]}"#,
+            "edits[].file",
+        ),
         ("list_allowed_directories", r#"{"path":"/a"}"#, "path"),
     ] {
         let requests = map(&filesystem(), tool, arguments).unwrap();
         assert_eq!(unlisted(&requests).as_deref(), Some(name));
     }
-    let edit = map(&filesystem(), "edit_file", r#"{"path":"/a","edits":[{"oldText":"x","newText":"y"}],"dryRun":true}"#);
+    let edit = map(
+        &filesystem(),
+        "edit_file",
+        r#"{"path":"/a","edits":[{"oldText":"x","newText":"y"}],"dryRun":true}"#,
+    );
     assert_eq!(unlisted(&edit.unwrap()), None);
 }
 
@@ -180,7 +204,15 @@ fn nested_selectors_find_what_they_name() {
 
 #[test]
 fn a_path_of_the_wrong_type_or_missing_is_refused() {
-    for wrong in ["{}", r#"{"path":null}"#, r#"{"path":1}"#, r#"{"path":true}"#, r#"{"path":["/a"]}"#, r#"{"path":{"a":1}}"#, r#"{"path":"\ud800"}"#] {
+    for wrong in [
+        "{}",
+        r#"{"path":null}"#,
+        r#"{"path":1}"#,
+        r#"{"path":true}"#,
+        r#"{"path":["/a"]}"#,
+        r#"{"path":{"a":1}}"#,
+        r#"{"path":"\ud800"}"#,
+    ] {
         assert_eq!(code(&table(PLAIN), "t", wrong), DenyCode::ArgumentInvalid, "{wrong}");
     }
 }
@@ -188,15 +220,55 @@ fn a_path_of_the_wrong_type_or_missing_is_refused() {
 #[test]
 fn a_path_that_the_server_may_read_otherwise_is_refused() {
     for value in [
-        "", "~", "~/a", "~root/a", "/a/*", "/a/?.txt", "/a/[ab].txt", "/a/{a,b}", "/a/{1..3}", "/a/$HOME",
-        "$HOME/a", "${HOME}/a", "/a/$(id)", "/a/`id`", "%HOME%/a", "/a/%USERPROFILE%/b", " /a", "/a ",
-        "\\u00a0/a", "\\\"/a\\\"", "'/a'", "-rf", "a\\\\b", "..\\\\..\\\\etc", "/a\\u0000b", "/a\\nb",
-        "/a%2fb", "/a%2e%2e/b", "/a%00", "/a%5cb", "a", "./a", "../a",
+        "",
+        "~",
+        "~/a",
+        "~root/a",
+        "/a/*",
+        "/a/?.txt",
+        "/a/[ab].txt",
+        "/a/{a,b}",
+        "/a/{1..3}",
+        "/a/$HOME",
+        "$HOME/a",
+        "${HOME}/a",
+        "/a/$(id)",
+        "/a/`id`",
+        "%HOME%/a",
+        "/a/%USERPROFILE%/b",
+        " /a",
+        "/a ",
+        "\\u00a0/a",
+        "\\\"/a\\\"",
+        "'/a'",
+        "-rf",
+        "a\\\\b",
+        "..\\\\..\\\\etc",
+        "/a\\u0000b",
+        "/a\\nb",
+        "/a%2fb",
+        "/a%2e%2e/b",
+        "/a%00",
+        "/a%5cb",
+        "a",
+        "./a",
+        "../a",
     ] {
         let arguments = format!(r#"{{"path":"{value}"}}"#);
         assert_eq!(code(&table(PLAIN), "t", &arguments), DenyCode::PathInvalid, "{value}");
     }
-    for value in ["/a/[", "/a/b~", "/a/1~rc.txt", "/a/b$", "/a/50%.txt", "/a/25%_x", "/a/{b}", "/a/]b[", "/a/b c", "/a/😹"] {
+    for value in [
+        "/a/[",
+        "/a/b~",
+        "/a/1~rc.txt",
+        "/a/b$",
+        "/a/50%.txt",
+        "/a/25%_x",
+        "/a/{b}",
+        "/a/]b[",
+        "/a/b c",
+        "/a/😹",
+    ] {
         let arguments = format!(r#"{{"path":"{value}"}}"#);
         assert!(map(&table(PLAIN), "t", &arguments).is_ok(), "{value}");
     }
@@ -205,7 +277,10 @@ fn a_path_that_the_server_may_read_otherwise_is_refused() {
 #[test]
 fn what_is_declared_literal_is_taken_literally() {
     let declared = |literal: &str| {
-        table(&format!("base = \"/b\"\n{PLAIN}").replace("] }", &format!("], literal = [\"{literal}\"] }}")))
+        table(
+            &format!("base = \"/b\"\n{PLAIN}")
+                .replace("] }", &format!("], literal = [\"{literal}\"] }}")),
+        )
     };
     for (literal, value, path) in [
         ("tilde", "~/a", "/b/~/a"),
@@ -254,16 +329,29 @@ fn a_default_counts_as_if_the_call_had_said_it() {
     }
     let requests = map(&everything, "gzip-file-as-resource", r#"{"data":"https://Example.org/a"}"#);
     assert_eq!(requests.unwrap()[1].kind(), Kind::Url);
-    for bad in ["data:text/plain,x", "file:///etc/passwd", "https://a@b/", "not a url", "/x", " https://a/"] {
+    for bad in [
+        "data:text/plain,x",
+        "file:///etc/passwd",
+        "https://a@b/",
+        "not a url",
+        "/x",
+        " https://a/",
+    ] {
         let arguments = format!(r#"{{"data":"{bad}"}}"#);
-        assert_eq!(code(&everything, "gzip-file-as-resource", &arguments), DenyCode::UrlInvalid, "{bad}");
+        assert_eq!(
+            code(&everything, "gzip-file-as-resource", &arguments),
+            DenyCode::UrlInvalid,
+            "{bad}"
+        );
     }
 }
 
 #[test]
 fn an_operand_is_no_option() {
     let git = table(builtin_table("mcp-server-git").unwrap());
-    let show = |revision: &str| map(&git, "git_show", &format!(r#"{{"repo_path":"/r","revision":{revision}}}"#));
+    let show = |revision: &str| {
+        map(&git, "git_show", &format!(r#"{{"repo_path":"/r","revision":{revision}}}"#))
+    };
     assert!(show("\"HEAD~1\"").is_ok());
     for bad in ["\"--output=/tmp/x\"", "\"-p\"", "\" -p\"", "1", "[\"-p\"]", "\"\\ud800\""] {
         assert_eq!(show(bad).unwrap_err().code(), DenyCode::ArgumentInvalid, "{bad}");
@@ -271,7 +359,10 @@ fn an_operand_is_no_option() {
     let add = map(&git, "git_add", r#"{"repo_path":"/r","files":["a","../../x"]}"#).unwrap();
     let found: Vec<_> = paths(&add).into_iter().map(|(path, _)| path.path.as_str()).collect();
     assert_eq!(found, ["/r/a", "/x", "/r"]);
-    assert_eq!(code(&git, "git_add", r#"{"repo_path":"/r","files":["--all"]}"#), DenyCode::PathInvalid);
+    assert_eq!(
+        code(&git, "git_add", r#"{"repo_path":"/r","files":["--all"]}"#),
+        DenyCode::PathInvalid
+    );
 }
 
 #[test]
@@ -279,8 +370,10 @@ fn a_command_is_a_program_and_its_arguments() {
     let beside = table(
         "[tools.t.arguments]\nprogram = { kind = \"command\", operations = [\"execute\"], arguments = \"args\" }\nargs = \"data\"",
     );
-    let alone = table("[tools.t.arguments]\nargv = { kind = \"command\", operations = [\"execute\"] }");
-    let command = |table: &ToolTable, arguments: &str| match &map(table, "t", arguments).unwrap()[..] {
+    let alone =
+        table("[tools.t.arguments]\nargv = { kind = \"command\", operations = [\"execute\"] }");
+    let command = |table: &ToolTable, arguments: &str| match &map(table, "t", arguments).unwrap()[..]
+    {
         [_, AccessRequest { resource: Resource::Command(command), operations }] => {
             assert_eq!(*operations, Operations::NONE.with(Operation::Execute));
             command.clone()
@@ -291,7 +384,10 @@ fn a_command_is_a_program_and_its_arguments() {
         program: "git".into(),
         arguments: arguments.iter().map(|&argument| argument.into()).collect(),
     };
-    assert_eq!(command(&beside, r#"{"program":"git","args":["log","$(x)"]}"#), git(&["log", "$(x)"]));
+    assert_eq!(
+        command(&beside, r#"{"program":"git","args":["log","$(x)"]}"#),
+        git(&["log", "$(x)"])
+    );
     assert_eq!(command(&beside, r#"{"program":"git"}"#), git(&[]));
     assert_eq!(command(&alone, r#"{"argv":["git","log"]}"#), git(&["log"]));
     assert_eq!(command(&alone, r#"{"argv":"git"}"#), git(&[]));
@@ -313,7 +409,10 @@ fn a_command_is_a_program_and_its_arguments() {
     }
     assert_eq!(code(&alone, "t", "{}"), DenyCode::ArgumentInvalid);
     assert_eq!(code(&beside, "t", r#"{"program":"git","args":"log"}"#), DenyCode::CommandInvalid);
-    assert_eq!(code(&beside, "t", r#"{"program":["git"],"args":["log"]}"#), DenyCode::CommandInvalid);
+    assert_eq!(
+        code(&beside, "t", r#"{"program":["git"],"args":["log"]}"#),
+        DenyCode::CommandInvalid
+    );
 }
 
 #[test]
@@ -346,8 +445,14 @@ fn nothing_is_decided_on_a_value_that_readers_read_differently() {
     assert!(permits(&decides[0], "0.1"));
     assert!(permits(&decides[1], "5"));
     for value in [
-        "0.1000000000000000000000000001", "9007199254740993", "1e400", "-1e400", "100000000000000000000",
-        r#""\ud800""#, r#"["\ud800"]"#, "[0.10000000000000000000000001]",
+        "0.1000000000000000000000000001",
+        "9007199254740993",
+        "1e400",
+        "-1e400",
+        "100000000000000000000",
+        r#""\ud800""#,
+        r#"["\ud800"]"#,
+        "[0.10000000000000000000000001]",
     ] {
         assert!(permits(&any, value), "it can be passed on: {value}");
         for rules in &decides {
@@ -361,7 +466,10 @@ fn a_tool_name_that_no_capability_can_name_is_refused() {
     for name in ["", "\\u0000", "a\\nb", "\\u200b", &"x".repeat(300)] {
         assert_eq!(code(&ToolTable::default(), name, "{}"), DenyCode::ToolInvalid, "{name}");
     }
-    assert_eq!(request_of_tool("", "srv", &filesystem()).unwrap_err().code(), DenyCode::ToolInvalid);
+    assert_eq!(
+        request_of_tool("", "srv", &filesystem()).unwrap_err().code(),
+        DenyCode::ToolInvalid
+    );
     let listed = request_of_tool("read_file", "srv", &filesystem()).unwrap();
     assert!(matches!(listed.mapping, Mapping::Listed { kinds, .. } if kinds.contains(Kind::Path)));
     let unlisted = request_of_tool("x", "srv", &filesystem()).unwrap();
@@ -378,19 +486,50 @@ fn a_file_uri_is_decoded_once_and_ruled_as_a_path() {
         other => panic!("{other:?}"),
     };
     let pair = |raw: &str, path: &str| (raw.to_owned(), path.to_owned());
-    for uri in ["file:///srv/a%20b", "FILE:///srv/a%20b", "file://localhost/srv/a b".replace(' ', "%20").as_str(), "file:/srv/a%20b"] {
+    for uri in [
+        "file:///srv/a%20b",
+        "FILE:///srv/a%20b",
+        "file://localhost/srv/a b".replace(' ', "%20").as_str(),
+        "file:/srv/a%20b",
+    ] {
         assert_eq!(path(uri), pair("/srv/a b", "/srv/a b"), "{uri}");
     }
     assert_eq!(path("file:///srv/%2e%2e/etc"), pair("/srv/../etc", "/etc"));
     assert_eq!(path("file:///srv%2fx"), pair("/srv/x", "/srv/x"));
     assert_eq!(path("file:///srv/100%25.txt"), pair("/srv/100%.txt", "/srv/100%.txt"));
     for bad in [
-        "file://host/a", "file:a", "file:", "file://", "file:///a?b", "file:///a#b", "file:///a%", "file:///a%2",
-        "file:///a%zz", "file:///a%00", "file:///a%ff", "file:///a%252fb", "file:///a%252e%252e/b", "file:///a\\b",
-        "file:///a%5cb", " file:///a", "fi\tle:///a", "file:///a b", "/a", "a", "", ":a", "1a:b", "a b:c", "../a",
+        "file://host/a",
+        "file:a",
+        "file:",
+        "file://",
+        "file:///a?b",
+        "file:///a#b",
+        "file:///a%",
+        "file:///a%2",
+        "file:///a%zz",
+        "file:///a%00",
+        "file:///a%ff",
+        "file:///a%252fb",
+        "file:///a%252e%252e/b",
+        "file:///a\\b",
+        "file:///a%5cb",
+        " file:///a",
+        "fi\tle:///a",
+        "file:///a b",
+        "/a",
+        "a",
+        "",
+        ":a",
+        "1a:b",
+        "a b:c",
+        "../a",
         "file:////../x%0a",
     ] {
-        assert_eq!(requests_of_resource(bad).unwrap_err().code(), DenyCode::ArgumentInvalid, "{bad}");
+        assert_eq!(
+            requests_of_resource(bad).unwrap_err().code(),
+            DenyCode::ArgumentInvalid,
+            "{bad}"
+        );
     }
 }
 

@@ -26,9 +26,8 @@ impl<'a> Body<'a> {
     /// The line without a member; `None` when it has none of this name.
     pub(super) fn without(&self, home: Home, key: &str) -> Option<Vec<u8>> {
         let nth = self.members(home).position(|entry| entry.key == key)?;
-        let span = |nth: usize| {
-            self.members(home).nth(nth).map(|entry| entry.key_at..entry.value.end)
-        };
+        let span =
+            |nth: usize| self.members(home).nth(nth).map(|entry| entry.key_at..entry.value.end);
         let previous = nth.checked_sub(1).and_then(span);
         let removal = remove_item(previous, span(nth)?, span(nth + 1));
         Splice::apply(self.line, &[removal])

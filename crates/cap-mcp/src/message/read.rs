@@ -1,8 +1,6 @@
-use std::borrow::Cow;
-
 use super::body::Body;
-use super::{Answer, AnswerForm, Era, Id, Message, Notification, Request, Response, VERSION_META};
 use super::lookalike::{self, Context};
+use super::{Answer, AnswerForm, Era, Id, Message, Notification, Request, Response, VERSION_META};
 use crate::MAX_LINE_BYTES;
 use crate::json::{self, Entry, Home, Kind, Rules, decode_utf8, scan};
 use crate::read_error::{About, Fault, ReadError};
@@ -110,7 +108,7 @@ fn only<'a>(body: &Body<'a>, key: &str) -> Option<json::Raw<'a>> {
     (alike.next().is_none() && entry.key == key).then(|| body.raw(entry))
 }
 
-fn form(body: &Body<'_>, method: &Cow<'_, str>) -> AnswerForm {
+fn form(body: &Body<'_>, method: &str) -> AnswerForm {
     if method != "tools/call" || body.members(Home::Params).any(|entry| entry.key == "task") {
         return AnswerForm::Error;
     }

@@ -69,7 +69,8 @@ fn a_call_that_asks_for_a_task_is_answered_with_an_error() {
 
 #[test]
 fn notifications_and_responses_are_told_apart() {
-    let note = read(br#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":4}}"#);
+    let note =
+        read(br#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":4}}"#);
     let Ok(Message::Notification(note)) = note else { panic!("{note:?}") };
     assert_eq!(Id::read(&note.param("requestId").unwrap()), Some(Id::Number(4)));
 
@@ -100,7 +101,9 @@ fn a_line_break_inside_is_refused() {
     let smuggled = "{\"jsonrpc\":\"2.0\",\"id\":5,\"method\":\"ping\",\"params\":{\"x\":\r{\"jsonrpc\":\"2.0\",\"id\":6,\"method\":\"tools/call\",\"params\":{\"name\":\"t\"}}\r}}";
     assert_eq!(fault(smuggled.as_bytes()), Fault::LineBreak);
     assert_eq!(about(smuggled.as_bytes()), None);
-    for line in ["\r{\"jsonrpc\":\"2.0\",\"method\":\"x\"}", "{\"jsonrpc\":\"2.0\",\n\"method\":\"x\"}"] {
+    for line in
+        ["\r{\"jsonrpc\":\"2.0\",\"method\":\"x\"}", "{\"jsonrpc\":\"2.0\",\n\"method\":\"x\"}"]
+    {
         assert_eq!(fault(line.as_bytes()), Fault::LineBreak);
     }
 }
@@ -135,7 +138,8 @@ fn what_is_not_json_is_refused_and_has_no_answer() {
 
 #[test]
 fn two_documents_on_a_line_are_refused() {
-    let line = br#"{"jsonrpc":"2.0","id":1,"method":"ping"} {"jsonrpc":"2.0","id":2,"method":"ping"}"#;
+    let line =
+        br#"{"jsonrpc":"2.0","id":1,"method":"ping"} {"jsonrpc":"2.0","id":2,"method":"ping"}"#;
     assert_eq!(fault(line), Fault::TrailingBytes);
     assert_eq!(about(line), None);
 }
@@ -150,14 +154,31 @@ fn batches_and_scalars_are_refused() {
 
 #[test]
 fn bytes_that_are_not_utf8_are_refused_under_the_id() {
-    for bytes in [&b"\xff"[..], b"\xc0\xaf", b"\xed\xa0\x80", b"\xe0\xff", b"\xf4\xbf\xbf\xbf", b"\x81"] {
-        let [before, after] = [&b"{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"ping\",\"params\":{\"a\":\""[..], b"\"}}"];
+    for bytes in
+        [&b"\xff"[..], b"\xc0\xaf", b"\xed\xa0\x80", b"\xe0\xff", b"\xf4\xbf\xbf\xbf", b"\x81"]
+    {
+        let [before, after] = [
+            &b"{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"ping\",\"params\":{\"a\":\""[..],
+            b"\"}}",
+        ];
         let line = [before, bytes, after].concat();
         assert_eq!(fault(&line), Fault::Encoding);
         assert_eq!(about(&line), error_answer(Id::Number(3)));
     }
-    assert_eq!(fault(b"\xef\xbb\xbf{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"ping\"}"), Fault::ByteOrderMark);
-    assert_eq!(fault("{\"jsonrpc\":\"2.0\"}".encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>().as_slice()), Fault::Syntax);
+    assert_eq!(
+        fault(b"\xef\xbb\xbf{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"ping\"}"),
+        Fault::ByteOrderMark
+    );
+    assert_eq!(
+        fault(
+            "{\"jsonrpc\":\"2.0\"}"
+                .encode_utf16()
+                .flat_map(u16::to_le_bytes)
+                .collect::<Vec<_>>()
+                .as_slice()
+        ),
+        Fault::Syntax
+    );
 }
 
 #[test]
@@ -289,8 +310,19 @@ fn an_id_is_a_string_or_an_exact_integer() {
     }
     let long = format!("\"{}\"", "x".repeat(MAX_ID_BYTES + 1));
     for id in [
-        "null", "1.0", "1.5", "1e3", "-0", "9007199254740992", "-9007199254740992", "1e400",
-        "true", "[1]", "{}", "123456789012345678901234567890", &long,
+        "null",
+        "1.0",
+        "1.5",
+        "1e3",
+        "-0",
+        "9007199254740992",
+        "-9007199254740992",
+        "1e400",
+        "true",
+        "[1]",
+        "{}",
+        "123456789012345678901234567890",
+        &long,
     ] {
         let line = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"ping"}}"#);
         assert_eq!(fault(line.as_bytes()), Fault::Id, "{id}");
@@ -385,7 +417,9 @@ fn our_evidence_is_taken_out_and_nothing_else() {
     ];
     for (before, after) in cases {
         let wrap = |meta: &str| {
-            format!(r#" {{"method":"x" , "jsonrpc":"2.0","params":{{"b":[1,2], "_meta":{meta},"c":-0}}, "id":1}} "#)
+            format!(
+                r#" {{"method":"x" , "jsonrpc":"2.0","params":{{"b":[1,2], "_meta":{meta},"c":-0}}, "id":1}} "#
+            )
         };
         let line = wrap(before);
         let message = read(line.as_bytes()).unwrap();
@@ -423,14 +457,15 @@ fn input_requests_are_told_by_their_methods() {
     let methods = |result: &str| {
         let line = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{result}}}"#);
         let Ok(Message::Response(response)) = read(line.as_bytes()) else { panic!("{line}") };
-        response.input_requests().map(|methods| {
-            methods.into_iter().map(Cow::into_owned).collect::<Vec<_>>()
-        })
+        response
+            .input_requests()
+            .map(|methods| methods.into_iter().map(Cow::into_owned).collect::<Vec<_>>())
     };
     let both = r#"{"resultType":"input_required","inputRequests":{"a":{"method":"elicitation/create","params":{}},"b":{"params":{"method":"x"},"method":"roots/list"}}}"#;
     assert_eq!(methods(both).unwrap(), ["elicitation/create", "roots/list"]);
     // A client may go by the member alone.
-    let disguised = r#"{"resultType":"complete","inputRequests":{"a":{"method":"sampling/createMessage"}}}"#;
+    let disguised =
+        r#"{"resultType":"complete","inputRequests":{"a":{"method":"sampling/createMessage"}}}"#;
     assert_eq!(methods(disguised).unwrap(), ["sampling/createMessage"]);
     assert_eq!(methods(r#"{"content":[]}"#).unwrap(), [""; 0]);
     assert_eq!(methods(r#"{"resultType":"input_required","requestState":"x"}"#).unwrap(), [""; 0]);

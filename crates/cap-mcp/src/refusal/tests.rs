@@ -25,7 +25,9 @@ fn a_refused_call_is_a_tool_result_that_says_so() {
     assert_eq!(legacy["result"].get("resultType"), None);
     assert_eq!(legacy["result"].get("structuredContent"), None);
     let text = legacy["result"]["content"][0]["text"].as_str().unwrap();
-    assert!(text.starts_with(REFUSAL.reason) && text.contains("path-outside") && text.contains("0198f"));
+    assert!(
+        text.starts_with(REFUSAL.reason) && text.contains("path-outside") && text.contains("0198f")
+    );
     assert_eq!(legacy["result"]["content"][0]["type"], "text");
     let denial = &legacy["result"]["_meta"]["dev.mcp-security/denial"];
     assert_eq!(*denial, json!({ "code": "path-outside", "trace": "0198f" }));

@@ -57,7 +57,9 @@ pub(crate) enum Literal {
 #[non_exhaustive]
 pub enum TableError {
     /// Not names with dots between them, each perhaps with `[]`.
-    #[error("`{0}` is no selector: names with dots between them are wanted, each perhaps with `[]`")]
+    #[error(
+        "`{0}` is no selector: names with dots between them are wanted, each perhaps with `[]`"
+    )]
     Selector(String),
     /// `data` or an operand with something listed below it.
     #[error("something is listed below an argument that is listed as a whole")]
@@ -114,28 +116,20 @@ impl Rule {
     }
 
     pub(super) fn check_references(&self, arguments: &Node) -> Result<(), TableError> {
-        match self {
-            Self::Path(rule) => {
-                let base = rule.base_argument.as_deref().map(|name| arguments.argument(name));
-                let is_base = |rule: Option<&Self>| {
-                    matches!(rule, Some(Self::Path(rule)) if rule.base_argument.is_none())
-                };
-                if base.is_some_and(|rule| !is_base(rule)) {
-                    return Err(TableError::Reference("base_argument"));
-                }
-                let size = rule.size_of.as_deref().map(|name| arguments.argument(name));
-                if size.is_some_and(|rule| rule != Some(&Self::Data)) {
-                    return Err(TableError::Reference("size_of"));
-                }
-            }
-            Self::Command { arguments: Some(name), .. } => {
-                if arguments.argument(name) != Some(&Self::Data) {
-                    return Err(TableError::Reference("arguments"));
-                }
-            }
-            _ => {}
-        }
-        Ok(())
+        let is = |name: &Option<String>, wanted: fn(&Self) -> bool| match name {
+            Some(name) => arguments.argument(name).is_some_and(wanted),
+            None => true,
+        };
+        let is_data = |rule: &Self| *rule == Self::Data;
+        let is_base =
+            |rule: &Self| matches!(rule, Self::Path(PathRule { base_argument: None, .. }));
+        let wrong = match self {
+            Self::Path(rule) if !is(&rule.base_argument, is_base) => "base_argument",
+            Self::Path(rule) if !is(&rule.size_of, is_data) => "size_of",
+            Self::Command { arguments, .. } if !is(arguments, is_data) => "arguments",
+            _ => return Ok(()),
+        };
+        Err(TableError::Reference(wrong))
     }
 }
 

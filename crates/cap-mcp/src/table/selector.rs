@@ -58,7 +58,7 @@ impl Node {
         if let Some(rule) = &self.rule {
             check(rule, self.members.is_empty() && self.element.is_none())?;
         }
-        let below = self.members.values().chain(self.element.as_deref());
-        below.map(|node| node.each_rule(check)).collect()
+        let mut below = self.members.values().chain(self.element.as_deref());
+        below.try_for_each(|node| node.each_rule(check))
     }
 }

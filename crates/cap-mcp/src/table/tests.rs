@@ -172,12 +172,27 @@ fn a_table_that_says_nothing_definite_is_refused_with_its_place() {
         ("path = { kind = \"url\", operations = [\"read\"], literal = [\"glob\"] }", "`literal`"),
         ("path = { kind = \"path\", operations = [\"read\"], base = \"a\" }", "absolute path"),
         ("path = { kind = \"path\", operations = [\"read\"], literal = [\"all\"] }", "all"),
-        ("path = { kind = \"path\", operations = [\"read\"], optional = true, default = \".\" }", "exclude"),
-        ("path = { kind = \"path\", operations = [\"read\"], base = \"/a\", base_argument = \"b\" }", "exclude"),
-        ("path = { kind = \"path\", operations = [\"read\"], base_argument = \"b\" }", "`base_argument`"),
-        ("path = { kind = \"path\", operations = [\"read\"], base_argument = \"path\" }", "`base_argument`"),
+        (
+            "path = { kind = \"path\", operations = [\"read\"], optional = true, default = \".\" }",
+            "exclude",
+        ),
+        (
+            "path = { kind = \"path\", operations = [\"read\"], base = \"/a\", base_argument = \"b\" }",
+            "exclude",
+        ),
+        (
+            "path = { kind = \"path\", operations = [\"read\"], base_argument = \"b\" }",
+            "`base_argument`",
+        ),
+        (
+            "path = { kind = \"path\", operations = [\"read\"], base_argument = \"path\" }",
+            "`base_argument`",
+        ),
         ("path = { kind = \"path\", operations = [\"write\"], size_of = \"b\" }", "`size_of`"),
-        ("path = { kind = \"command\", operations = [\"execute\"], arguments = \"b\" }", "`arguments`"),
+        (
+            "path = { kind = \"command\", operations = [\"execute\"], arguments = \"b\" }",
+            "`arguments`",
+        ),
         ("\"\" = \"data\"", "selector"),
         ("\"a..b\" = \"data\"", "selector"),
         ("\"a[0]\" = \"data\"", "selector"),

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use cap_mcp::{
-    Audience, Era, ListKind, Message, Raw, ToolTable, check_document, filter_list, read, requests_of,
+    Audience, Era, ListKind, Message, Raw, ToolTable, check_document, filter_list, read,
+    requests_of,
 };
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -38,7 +39,8 @@ fn plain_members() -> impl Strategy<Value = Map<String, Value>> {
 /// Writes a value with blanks and escapes of its own choice.
 fn write(value: &Value, seed: &mut u64, out: &mut String) {
     let mut choose = |of: u64| {
-        *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        *seed =
+            seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (*seed >> 33) % of
     };
     let blanks = ["", " ", "\t", "  "][choose(4) as usize];
@@ -89,6 +91,11 @@ fn viewed(raw: &Raw<'_>) -> Value {
         ),
         cap_mcp::Kind::Array => Value::Array(raw.elements().map(|item| viewed(&item)).collect()),
         cap_mcp::Kind::String => Value::String(raw.string().unwrap().into_owned()),
+        // Not by `serde_json`, which is off by a last digit now and then.
+        cap_mcp::Kind::Number => match raw.text().parse::<i64>() {
+            Ok(integer) => integer.into(),
+            Err(_) => json!(raw.text().parse::<f64>().unwrap()),
+        },
         _ => serde_json::from_str(raw.text()).unwrap(),
     }
 }
@@ -218,8 +225,31 @@ fn edit() -> impl Strategy<Value = Edit> {
         Just(Edit::Remove),
         (1_usize..40).prop_map(Edit::Repeat),
         prop::sample::select(vec![
-            "\"", "\\", "{", "}", "[", "]", ",", ":", "\\u0061", "\\ud800", "\r", "\n", "\u{feff}", "\0", "1e9", "-",
-            "\"id\":2,", "\"method\":\"ping\",", "\"_meta\":{},", "null", "//", "NaN", "\u{17f}", " ", "0",
+            "\"",
+            "\\",
+            "{",
+            "}",
+            "[",
+            "]",
+            ",",
+            ":",
+            "\\u0061",
+            "\\ud800",
+            "\r",
+            "\n",
+            "\u{feff}",
+            "\0",
+            "1e9",
+            "-",
+            "\"id\":2,",
+            "\"method\":\"ping\",",
+            "\"_meta\":{},",
+            "null",
+            "//",
+            "NaN",
+            "\u{17f}",
+            " ",
+            "0",
         ])
         .prop_map(|text| Edit::Insert(text.as_bytes().to_vec())),
         prop::collection::vec(any::<u8>(), 1..4).prop_map(Edit::Insert),
@@ -261,7 +291,10 @@ fn agree(line: &[u8]) -> Result<(), TestCaseError> {
             if let Ok(call) = request.call() {
                 let params: BTreeMap<String, Box<serde_json::value::RawValue>> =
                     serde_json::from_str(other("params").unwrap()).unwrap();
-                prop_assert_eq!(&serde_json::from_str::<String>(params["name"].get()).unwrap(), &call.name);
+                prop_assert_eq!(
+                    &serde_json::from_str::<String>(params["name"].get()).unwrap(),
+                    &call.name
+                );
                 let _ = requests_of(&call, "s", &ToolTable::default());
             }
         }

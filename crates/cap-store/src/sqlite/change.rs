@@ -1,7 +1,7 @@
 //! The table `changes`: one row for each change, its epoch the key. Rows are only ever added.
 
 use cap_kernel::{Change, Epoch, StoreError, Target};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::error::{signed, store_error, unsigned};
 
@@ -25,8 +25,8 @@ pub(super) struct Rows {
 /// The number of the last change.
 pub(super) fn last(connection: &Connection) -> Result<Epoch, StoreError> {
     connection
-        .prepare_cached("SELECT max(epoch) FROM changes")
-        .and_then(|mut statement| statement.query_row([], |row| row.get::<_, Option<i64>>(0)))
+        .prepare_cached("SELECT epoch FROM changes ORDER BY epoch DESC LIMIT 1")
+        .and_then(|mut statement| statement.query_row([], |row| row.get::<_, i64>(0)).optional())
         .map_err(store_error)
         .and_then(|last| unsigned(last.unwrap_or(0)))
         .map(Epoch)
@@ -121,8 +121,7 @@ impl Row {
     /// SECURITY: a kind, target or member that this version does not know is an error, never
     /// skipped: it may be a revocation.
     fn read(&self) -> Result<Change, String> {
-        let change: Change =
-            serde_json::from_str(&self.body).map_err(|error| error.to_string())?;
+        let change: Change = serde_json::from_str(&self.body).map_err(|error| error.to_string())?;
         let (kind, subject) = name(&change)?;
         if kind != self.kind || subject != self.subject {
             return Err(format!("it is entered as `{} {}`", self.kind, self.subject));

@@ -59,7 +59,7 @@ pub(super) fn drawn(
     period: u64,
 ) -> Result<u64, StoreError> {
     let counter = load(connection, owner)?;
-    Ok(counter.used_in(period).unwrap_or(0))
+    Ok(counter.used_in(period).unwrap_or(u64::MAX))
 }
 
 /// Reads every counter.
@@ -86,11 +86,7 @@ fn load(connection: &Connection, owner: CapabilityId) -> Result<Counter, StoreEr
     Ok(Counter { period: unsigned(period)?, used: unsigned(used)? })
 }
 
-fn save(
-    connection: &Connection,
-    owner: CapabilityId,
-    counter: Counter,
-) -> Result<(), StoreError> {
+fn save(connection: &Connection, owner: CapabilityId, counter: Counter) -> Result<(), StoreError> {
     let (period, used) = (signed(counter.period)?, signed(counter.used)?);
     connection
         .prepare_cached(

@@ -96,9 +96,8 @@ pub(super) fn open_reader(place: &Place) -> Result<Connection, OpenError> {
 
 /// SQLite's own check of the structure of the file.
 pub(super) fn check(connection: &Connection) -> Result<(), StoreError> {
-    let first: String = connection
-        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
-        .map_err(store_error)?;
+    let first: String =
+        connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(store_error)?;
     if first == "ok" { Ok(()) } else { Err(StoreError::Damaged(first)) }
 }
 

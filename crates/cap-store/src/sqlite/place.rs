@@ -20,6 +20,18 @@ pub(super) struct Place {
     folder: PathBuf,
 }
 
+/// A lock of this process; the operating system takes it back when the process ends.
+#[derive(Debug)]
+pub(super) struct Lock(File);
+
+impl Drop for Lock {
+    /// Closing the file would not do while a child is being started: until it runs its own
+    /// program, it has a copy of every handle.
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
+    }
+}
+
 /// What tells a file from every other that exists at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Identity {
@@ -53,13 +65,13 @@ impl Place {
         Ok(place)
     }
 
-    /// Waits until no other opener is at work; the lock ends with the file handle.
-    pub(super) fn lock(&self) -> Result<File, OpenError> {
+    /// Waits until no other opener is at work.
+    pub(super) fn lock(&self) -> Result<Lock, OpenError> {
         let path = self.folder.join("open.lock");
         let file = lock_file(&path).map_err(|source| failed("open", &path, source))?;
         for _ in 0..ATTEMPTS {
             match file.try_lock() {
-                Ok(()) => return Ok(file),
+                Ok(()) => return Ok(Lock(file)),
                 Err(TryLockError::WouldBlock) => sleep(PAUSE),
                 Err(TryLockError::Error(source)) => return Err(failed("lock", &path, source)),
             }
@@ -113,12 +125,13 @@ impl Place {
         sync_folder(&self.folder)
     }
 
-    /// Takes the lock of a session; it ends with the file handle.
-    pub(super) fn own(&self, session: SessionId) -> Result<File, StoreError> {
-        let cannot = |error: io::Error| StoreError::Failed(format!("cannot lock a session: {error}"));
+    /// Takes the lock of a session.
+    pub(super) fn own(&self, session: SessionId) -> Result<Lock, StoreError> {
+        let cannot =
+            |error: io::Error| StoreError::Failed(format!("cannot lock a session: {error}"));
         let file = lock_file(&self.session(session)).map_err(cannot)?;
         match file.try_lock() {
-            Ok(()) => Ok(file),
+            Ok(()) => Ok(Lock(file)),
             Err(TryLockError::WouldBlock) => {
                 Err(StoreError::Failed("the session has an owner".into()))
             }

@@ -1,7 +1,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use cap_kernel::{MemoryStore, StateStore};
+use cap_kernel::StateStore;
 use cap_testkit::state_store::{self, Store};
 
 use crate::Home;
@@ -28,9 +28,4 @@ fn two_handles_on_one_folder_keep_the_contract_of_the_port() {
     };
     state_store::conformance_of_two(make_two);
     state_store::conformance_of_owners(make_two);
-}
-
-#[test]
-fn the_memory_store_keeps_the_contract_of_the_port() {
-    state_store::conformance(|| Arc::new(MemoryStore::default()));
 }

@@ -166,11 +166,7 @@ fn verify_reads_every_table() {
     for (sql, undo, hint) in [
         ("UPDATE counters SET used = -1", "UPDATE counters SET used = 1", "the counter of"),
         ("UPDATE sessions SET until = 'soon'", "DELETE FROM sessions", "session "),
-        (
-            &format!("{log} VALUES ('x', 'n', 'f', 0, 'h', 'open')"),
-            "DELETE FROM logs",
-            "log x: ",
-        ),
+        (&format!("{log} VALUES ('x', 'n', 'f', 0, 'h', 'open')"), "DELETE FROM logs", "log x: "),
         (
             &format!("{log} VALUES (printf('%032d', 0), 'n', 'f', 0, 'h', 'open')"),
             "DELETE FROM logs",

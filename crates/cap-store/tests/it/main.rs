@@ -1,5 +1,12 @@
 //! The embedded store, as its users see it.
 #![cfg(feature = "sqlite")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "clippy's exemptions for tests do not reach their helper functions"
+)]
 
 mod conformance;
 mod damage;
@@ -41,4 +48,3 @@ impl Home {
         Connection::open(self.file("state.db")).unwrap()
     }
 }
-mod zz;

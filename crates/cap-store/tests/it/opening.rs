@@ -5,10 +5,13 @@ use std::thread;
 
 use cap_kernel::{Epoch, StateStore as _};
 use cap_store::{OpenError, SqliteStore};
-use cap_testkit::state_store::{id, at, revocation};
+use cap_testkit::state_store::{at, id, revocation};
 use rusqlite::Connection;
 
 use crate::Home;
+
+/// What puts something in the place of the state.
+type Make = fn(&Path);
 
 fn refusal(home: &Home) -> OpenError {
     SqliteStore::open(&home.folder()).unwrap_err()
@@ -56,7 +59,7 @@ fn many_may_open_a_new_state_at_once() {
 
 #[test]
 fn a_file_of_another_program_is_refused_and_left_alone() {
-    let make: [(&str, fn(&Path)); 5] = [
+    let make: [(&str, Make); 5] = [
         ("not a SQLite database", |file| fs::write(file, "x".repeat(5_000)).unwrap()),
         ("not a SQLite database", |file| fs::write(file, "short").unwrap()),
         ("application id is 0x00000000", |file| {

@@ -74,3 +74,29 @@ fn times_are_readable() {
         home.tool().query_row("SELECT until FROM sessions", [], |row| row.get(0)).unwrap();
     assert_eq!(until, "2026-11-18T11:07:40Z");
 }
+
+/// Until a child runs its own program it has a copy of every handle of its parent.
+#[cfg(unix)]
+#[test]
+fn a_lock_ends_with_its_handle_also_while_a_child_is_being_started() {
+    let home = Home::new();
+    let store = home.open();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                std::process::Command::new("true").status().unwrap();
+            }
+        });
+        for n in 0..200 {
+            home.open().open_session(id(n), at(60)).unwrap();
+            let abandoned = store.abandoned_sessions(at(0));
+            store.close_session(id(n)).unwrap();
+            if abandoned != Ok(vec![id(n)]) {
+                done.store(true, std::sync::atomic::Ordering::Relaxed);
+            }
+            assert_eq!(abandoned, Ok(vec![id(n)]));
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+}

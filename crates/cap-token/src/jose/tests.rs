@@ -1,1 +1,98 @@
+use super::*;
 
+const HEADER: &str = "eyJhIjoxfQ"; // {"a":1}
+const CLAIMS: &str = "eyJiIjoyfQ"; // {"b":2}
+
+fn refused(token: &str) -> MalformedToken {
+    match Compact::parse(token) {
+        Ok(compact) => compact.claims().unwrap_err(),
+        Err(error) => error,
+    }
+}
+
+fn of_header(json: &[u8]) -> MalformedToken {
+    refused(&format!("{}.{CLAIMS}.AA", URL_SAFE_NO_PAD.encode(json)))
+}
+
+#[test]
+fn a_compact_token_is_taken_apart() {
+    let token = format!("{HEADER}.{CLAIMS}.AQI");
+    let compact = Compact::parse(&token).unwrap();
+    assert_eq!(compact.signing_input, format!("{HEADER}.{CLAIMS}"));
+    assert_eq!(compact.header["a"], 1);
+    assert_eq!(compact.claims().unwrap()["b"], 2);
+    assert_eq!(compact.signature, [1, 2]);
+    assert_eq!(with_signature(&signing_input(br#"{"a":1}"#, br#"{"b":2}"#), &[1, 2]), token);
+}
+
+#[test]
+fn every_value_has_one_text() {
+    use MalformedToken::Encoding;
+    use Part::{Claims, Header, Signature};
+    for (token, expected) in [
+        // Bits beyond the last byte: `AR` and `AS` would decode to the byte of `AQ`.
+        (format!("{HEADER}.{CLAIMS}.AR"), Encoding(Signature)),
+        (format!("{HEADER}.eyJiIjoyfR.AA"), Encoding(Claims)),
+        (format!("eyJhIjoxfR.{CLAIMS}.AA"), Encoding(Header)),
+        (format!("{HEADER}.{CLAIMS}.AA=="), Encoding(Signature)),
+        (format!("{HEADER}.{CLAIMS}.A"), Encoding(Signature)),
+        (format!("{HEADER}.{CLAIMS}.+/8A"), Encoding(Signature)),
+        (format!("{HEADER}.{CLAIMS}.A A"), Encoding(Signature)),
+        (format!("{HEADER}.{CLAIMS}.AA\n"), Encoding(Signature)),
+        (format!("{HEADER}.{CLAIMS}.Ａ"), Encoding(Signature)),
+        (format!("{HEADER}.{CLAIMS}\0.AA"), Encoding(Claims)),
+        (format!(" {HEADER}.{CLAIMS}.AA"), Encoding(Header)),
+    ] {
+        assert_eq!(refused(&token), expected, "{token:?}");
+    }
+}
+
+#[test]
+fn a_part_is_one_json_object_without_twins() {
+    use MalformedToken::{Duplicate, NotJson};
+    for json in [
+        &b""[..],
+        b"null",
+        b"1",
+        b"\"a\"",
+        b"[]",
+        b"[{}]",
+        b"{",
+        b"{}{}",
+        b"{} x",
+        b"{}\0",
+        b"\xef\xbb\xbf{}",
+        b"{a:1}",
+        b"{'a':1}",
+        b"{\"a\":1,}",
+        b"{\"a\":NaN}",
+        b"{\"a\":1e400}",
+        b"{\"a\":\"\xff\"}",
+        b"{\"a\":\"\\ud800\"}",
+        b"{\"a\":01}",
+        b"/**/{}",
+    ] {
+        assert_eq!(of_header(json), NotJson(Part::Header), "{:?}", String::from_utf8_lossy(json));
+    }
+    for json in [
+        r#"{"a":1,"a":1}"#,
+        r#"{"a":1,"\u0061":2}"#,
+        r#"{"x":{"a":1,"b":2,"a":3}}"#,
+        r#"{"x":[1,[{"":1,"":1}]]}"#,
+    ] {
+        assert_eq!(of_header(json.as_bytes()), Duplicate(Part::Header), "{json}");
+    }
+    let deep = format!(r#"{{"a":{}{}}}"#, "[".repeat(4000), "]".repeat(4000));
+    assert_eq!(of_header(deep.as_bytes()), NotJson(Part::Header));
+}
+
+#[test]
+fn the_bound_of_the_size_is_exact_and_comes_first() {
+    let padded = |bytes: usize| {
+        let rest = bytes - HEADER.len() - CLAIMS.len() - 2;
+        format!("{HEADER}.{CLAIMS}.{}", "A".repeat(rest))
+    };
+    assert!(Compact::parse(&padded(MAX_TOKEN_BYTES)).is_ok());
+    assert_eq!(refused(&padded(MAX_TOKEN_BYTES + 4)), MalformedToken::TooLarge);
+    assert_eq!(refused(&".".repeat(MAX_TOKEN_BYTES + 1)), MalformedToken::TooLarge);
+}

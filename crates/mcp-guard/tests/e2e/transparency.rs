@@ -572,6 +572,23 @@ fn required_params(method: &str) -> &'static str {
     }
 }
 
+/// A result that a request with this method may have.
+fn valid_result(method: &str) -> &'static str {
+    match method {
+        "tools/list" => r#"{"resultType":"complete","tools":[],"ttlMs":0,"cacheScope":"public"}"#,
+        "prompts/list" => {
+            r#"{"resultType":"complete","prompts":[],"ttlMs":0,"cacheScope":"public"}"#
+        }
+        "resources/list" => {
+            r#"{"resultType":"complete","resources":[],"ttlMs":0,"cacheScope":"public"}"#
+        }
+        "resources/templates/list" => {
+            r#"{"resultType":"complete","resourceTemplates":[],"ttlMs":0,"cacheScope":"public"}"#
+        }
+        _ => r#"{"resultType":"complete","content":[]}"#,
+    }
+}
+
 /// The method whose response an example of this type is.
 fn method_of_response(kind: &str) -> &'static str {
     match kind {
@@ -591,18 +608,17 @@ fn method_of_response(kind: &str) -> &'static str {
 fn exchange_of(index: usize, kind: &str, text: &str) -> Exchange {
     let document: Value = serde_json::from_str(text).unwrap();
     let id = format!("{}", 1000 + index);
-    let complete = r#"{"resultType":"complete","content":[]}"#;
+    let called = result(&id, valid_result("tools/call"));
     match place(kind, &document) {
         Place::Client => {
-            let answer = document.get("id").map(|id| result(&id.to_string(), complete));
+            let method = document["method"].as_str().unwrap();
+            let answer = |id: &Value| result(&id.to_string(), valid_result(method));
+            let answer = document.get("id").map(answer);
             Exchange { client: text.to_owned(), server: answer.into_iter().collect() }
         }
         Place::Server => match document.get("id") {
             Some(id) => answered(&id.to_string(), method_of_response(kind), text.to_owned()),
-            None => Exchange {
-                client: call(&id, "{}", ""),
-                server: vec![text.to_owned(), result(&id, complete)],
-            },
+            None => Exchange { client: call(&id, "{}", ""), server: vec![text.to_owned(), called] },
         },
         Place::Result(method) => answered(&id, method, result(&id, text)),
         Place::Error => {
@@ -614,13 +630,13 @@ fn exchange_of(index: usize, kind: &str, text: &str) -> Exchange {
         },
         Place::ClientParams(method) => Exchange {
             client: format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{text}}}"#),
-            server: vec![result(&id, complete)],
+            server: vec![result(&id, valid_result(method))],
         },
         Place::ServerParams(method) => Exchange {
             client: call(&id, "{}", ""),
             server: vec![
                 format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{text}}}"#),
-                result(&id, complete),
+                called,
             ],
         },
         Place::Value => Exchange {
