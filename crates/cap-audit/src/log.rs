@@ -359,5 +359,6 @@ fn write_all(mut file: &File, bytes: &[u8]) -> Result<(), AppendError> {
     Ok(())
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests;

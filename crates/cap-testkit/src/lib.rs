@@ -4,11 +4,14 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::string_slice,
     clippy::missing_panics_doc,
     clippy::must_use_candidate,
     reason = "everything in here runs in tests only"
 )]
 
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 pub mod naive;
 #[cfg(feature = "state-store")]
 pub mod state_store;

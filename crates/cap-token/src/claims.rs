@@ -110,9 +110,8 @@ fn entry(claims: &mut Map<String, Value>) -> Result<Entry, ValidateError> {
     let mut ours = Vec::new();
     for entry in entries {
         let kind = entry.get("type").and_then(Value::as_str);
-        match kind.ok_or(ValidateError::ClaimType(NAME))? {
-            ENTRY_TYPE => ours.push(entry),
-            _ => {}
+        if kind.ok_or(ValidateError::ClaimType(NAME))? == ENTRY_TYPE {
+            ours.push(entry);
         }
     }
     match (ours.pop(), ours.is_empty()) {

@@ -132,8 +132,9 @@ impl Guard {
             MethodClass::ToolCall => self.requests_of_call(request, context),
             MethodClass::ResourceRead => request
                 .uri()
-                .map_err(|error| Denial::because(DenyCode::MessageInvalid, error.to_string()))
+                .map_err(|error| Denial::because(error.code(), error.to_string()))
                 .and_then(|uri| requests_of_resource(&uri)),
+            MethodClass::WrongForm => Err(wrong_form()),
             _ => Ok(vec![method(request.method())]),
         };
         let requests = requests.map(|mut requests| {
@@ -151,9 +152,8 @@ impl Guard {
         request: &Request<'_>,
         context: &mut Context,
     ) -> Result<Vec<AccessRequest>, Denial> {
-        let call = request
-            .call()
-            .map_err(|error| Denial::because(DenyCode::MessageInvalid, error.to_string()))?;
+        let call =
+            request.call().map_err(|error| Denial::because(error.code(), error.to_string()))?;
         context.tool = Some(call.name.clone().into_owned());
         let requests = requests_of(&call, &self.server, &self.tools)?;
         if let Some(Resource::Tool(tool)) = requests.first().map(|request| &request.resource) {
@@ -177,10 +177,7 @@ impl Guard {
         let ruling = match classify(Sender::Client, Form::Notification, name) {
             MethodClass::Free => admit(context, now),
             // SECURITY: a request without an id would be ruled by its name alone.
-            _ if classify(Sender::Client, Form::Request, name) != MethodClass::Unknown => {
-                let denial = Denial::new(DenyCode::IdInvalid);
-                rule(context, Err(denial.clone()), Err(denial), now)
-            }
+            MethodClass::WrongForm => rule(context, Err(wrong_form()), Err(wrong_form()), now),
             MethodClass::Granted(name) => self.rule_method(context, name, now),
             _ => self.rule_method(context, name, now),
         };
@@ -302,6 +299,14 @@ fn method(name: &str) -> AccessRequest {
     AccessRequest::new(Resource::Method(name.to_owned()), Operations::CALL)
 }
 
+/// A request without an id, or a notification with one: whatever is granted, it is not passed on.
+pub(crate) fn wrong_form() -> Denial {
+    Denial::because(
+        DenyCode::IdInvalid,
+        "this method needs an id where it has none, or has one where it must not",
+    )
+}
+
 fn internal() -> Denial {
     Denial::new(DenyCode::Internal)
 }
@@ -318,20 +323,7 @@ fn denial_of(full: Full) -> Denial {
 }
 
 pub(crate) fn denial_of_fault(error: &ReadError) -> Denial {
-    use cap_mcp::Fault;
-    let code = match error.fault {
-        Fault::DuplicateMember
-        | Fault::Encoding
-        | Fault::LoneSurrogateKey
-        | Fault::LookAlikeKey
-        | Fault::TrailingBytes
-        | Fault::LineBreak
-        | Fault::ByteOrderMark
-        | Fault::Batch => DenyCode::MessageAmbiguous,
-        Fault::Id => DenyCode::IdInvalid,
-        _ => DenyCode::MessageInvalid,
-    };
-    Denial::because(code, error.to_string())
+    Denial::because(error.fault.code(), error.to_string())
 }
 
 /// The line without its newline.

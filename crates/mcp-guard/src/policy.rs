@@ -98,8 +98,7 @@ impl Policy {
                 policy.version
             ));
         }
-        cap_core::ToolName::new(&policy.server, "tool")
-            .map_err(|error| format!("`server`: {error}"))?;
+        check_server(&policy.server)?;
         policy.builtin()?;
         if let Some(session) = &policy.session {
             session.check()?;
@@ -176,6 +175,18 @@ impl Policy {
     }
 }
 
+/// A name that can stand before the slash of a tool's name, and name the folder of a log.
+fn check_server(name: &str) -> Result<(), String> {
+    let may_stand = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let begins_well = name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
+    if begins_well && name.len() <= 64 && name.bytes().all(may_stand) {
+        return Ok(());
+    }
+    Err("`server` is a name of 1 to 64 letters, digits, hyphens, underscores and dots, which \
+         begins with a letter or digit"
+        .into())
+}
+
 const MAX_POLICY_BYTES: usize = 1024 * 1024;
 /// SECURITY: the guard's own variables, `MCP_GUARD_TOKEN` first, never reach the server.
 const OWN_PREFIX: &str = "MCP_GUARD_";
@@ -220,4 +231,52 @@ impl Environment {
 pub(crate) fn absolute(file: &Path) -> Result<PathBuf, Failure> {
     std::path::absolute(file)
         .map_err(|error| Failure::new(format!("the policy {}: {error}", file.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_documented_policy_is_read_and_grants_something() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guide/policies");
+        let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let read = files.map(|file| {
+            let policy = Policy::load(&file).unwrap_or_else(|failure| panic!("{failure}"));
+            assert!(policy.session(DateTime::UNIX_EPOCH).is_some(), "{}", file.display());
+            assert!(policy.tools(Path::new("/srv")).is_ok(), "{}", file.display());
+        });
+        assert_eq!(read.count(), 6);
+    }
+
+    #[test]
+    fn an_error_says_the_line_and_the_column() {
+        let text = "version = 1\nserver = \"fs\"\n[session]\nprincipal = 7\n";
+        let error = Policy::parse(text).unwrap_err();
+        assert!(error.contains("line 4, column 13"), "{error}");
+        let unknown = Policy::parse("version = 1\nserver = \"fs\"\nallow = true\n").unwrap_err();
+        assert!(unknown.contains("line 3") && unknown.contains("allow"), "{unknown}");
+    }
+
+    #[test]
+    fn the_guards_own_variables_are_never_passed_nor_set() {
+        let text =
+            "version = 1\nserver = \"fs\"\n[environment]\npass = [\"MCP_GUARD_TOKEN\", \"A\"]\n";
+        let policy = Policy::parse(text).unwrap();
+        let inherited = [("MCP_GUARD_TOKEN", "secret"), ("A", "a"), ("B", "b"), ("PATH", "/bin")];
+        let inherited = inherited.map(|(name, value)| (name.into(), value.into()));
+        let passed = policy.environment(inherited.into_iter());
+        assert_eq!(passed, [("A".into(), "a".into()), ("PATH".into(), "/bin".into())]);
+        let set =
+            "version = 1\nserver = \"fs\"\n[environment]\nset = { MCP_GUARD_TOKEN = \"x\" }\n";
+        assert!(Policy::parse(set).is_err());
+    }
+
+    #[test]
+    fn a_server_is_named_so_that_its_log_can_be() {
+        for name in ["", "a/b", "..", "naïve", "a b"] {
+            let text = format!("version = 1\nserver = {name:?}\n");
+            assert!(Policy::parse(&text).is_err(), "{name}");
+        }
+    }
 }

@@ -4,13 +4,14 @@ use cap_audit::{Durability, Kind, Record};
 use cap_core::{AccessRequest, Denial, DenyCode, Operations, Resource};
 use cap_kernel::{VerifiedAuthority, admit, rule};
 use cap_mcp::{
-    About, Audience, Form, ListKind, Message, MethodClass, Notification, ReadError, Request,
-    Response, Sender, classify, filter_list, needs_of_tool, read, request_of_tool, requests_of_resource,
+    About, Answer, AnswerForm, Audience, Form, ListKind, Message, MethodClass, Notification,
+    ReadError, Request, Response, Sender, classify, filter_list, needs_of_tool, read,
+    request_of_tool, requests_of_resource,
 };
 use chrono::{DateTime, Utc};
 use serde_json::Map;
 
-use crate::enforce::{Guard, denial_of_fault, trimmed};
+use crate::enforce::{Guard, denial_of_fault, trimmed, wrong_form};
 use crate::pending::Pending;
 use crate::refuse;
 
@@ -131,10 +132,9 @@ impl Guard {
         now: DateTime<Utc>,
     ) -> bool {
         match list {
-            ListKind::Tools => request_of_tool(name, &self.server, &self.tools)
-                .is_ok_and(|tool| {
-                    authority.admits_tool(&tool, needs_of_tool(name, &self.tools), now)
-                }),
+            ListKind::Tools => request_of_tool(name, &self.server, &self.tools).is_ok_and(|tool| {
+                authority.admits_tool(&tool, needs_of_tool(name, &self.tools), now)
+            }),
             ListKind::Prompts => authority.admits(&[method_request("prompts/get")], now),
             ListKind::Resources => {
                 requests_of_resource(name).is_ok_and(|requests| authority.admits(&requests, now))
@@ -151,6 +151,7 @@ impl Guard {
         let context = self.context(request.method(), &trace);
         let ruling = match classify(Sender::Server, Form::Request, request.method()) {
             MethodClass::Free => admit(context, now),
+            MethodClass::WrongForm => rule(context, Err(wrong_form()), Err(wrong_form()), now),
             _ => self.rule_method(context, request.method(), now),
         };
         match self.release(ruling, line.to_vec(), now) {
@@ -159,7 +160,9 @@ impl Guard {
                 FromServer { client: Some(permit.into_message()), ..FromServer::default() }
             }
             Err(denial) => {
-                let refusal = refuse::line(&request.answer(), &denial, &trace, self.explain);
+                // The server called no tool, whatever it calls its request.
+                let answer = Answer { form: AnswerForm::Error, ..request.answer() };
+                let refusal = refuse::line(&answer, &denial, &trace, self.explain);
                 FromServer { server: Some(refusal), ..FromServer::default() }
             }
         }
@@ -172,11 +175,16 @@ impl Guard {
         now: DateTime<Utc>,
     ) -> FromServer {
         let name = notification.method();
-        if classify(Sender::Server, Form::Notification, name) == MethodClass::Free {
+        let class = classify(Sender::Server, Form::Notification, name);
+        if class == MethodClass::Free {
             return FromServer::pass(line);
         }
         let Ok(trace) = self.kernel.trace() else { return FromServer::default() };
-        let ruling = self.rule_method(self.context(name, &trace), name, now);
+        let context = self.context(name, &trace);
+        let ruling = match class {
+            MethodClass::WrongForm => rule(context, Err(wrong_form()), Err(wrong_form()), now),
+            _ => self.rule_method(context, name, now),
+        };
         match self.release(ruling, line.to_vec(), now) {
             Ok(permit) => FromServer::pass(&permit.into_message()),
             Err(_) => FromServer::default(),

@@ -11,7 +11,7 @@ fn bytes(record: &Record) -> String {
     String::from_utf8(record.body().to_bytes()).unwrap()
 }
 
-fn map(value: Value) -> Map<String, Value> {
+fn map(value: &Value) -> Map<String, Value> {
     value.as_object().unwrap().clone()
 }
 
@@ -27,7 +27,7 @@ fn a_full_record_is_written_in_one_known_way() {
         .decision(Decision::Deny)
         .code("path-outside")
         .reason("the path is outside of what `paths` permits")
-        .detail(map(json!({"b": 1, "a": "x"})));
+        .detail(map(&json!({"b": 1, "a": "x"})));
     let expected = concat!(
         r#"{"kind":"ruling","at":"2026-08-31T09:30:00.000001Z","trace":"t-1","principal":"agent","#,
         r#""capability":"cap-2","chain":["cap-1","cap-0"],"server":"files","method":"tools/call","#,
@@ -99,12 +99,12 @@ fn a_detail_is_bounded_in_depth_length_and_size() {
     for _ in 0..20 {
         deep = json!({ "d": deep });
     }
-    let record = Record::new(Kind::Ruling, "", at(0)).detail(map(deep));
+    let record = Record::new(Kind::Ruling, "", at(0)).detail(map(&deep));
     let text = bytes(&record);
     assert!(text.contains("…[too deep]"));
     assert_eq!(text.matches("\"d\"").count(), 8);
 
-    let long = Record::new(Kind::Ruling, "", at(0)).detail(map(json!({"t": "x".repeat(5000)})));
+    let long = Record::new(Kind::Ruling, "", at(0)).detail(map(&json!({"t": "x".repeat(5000)})));
     assert!(bytes(&long).contains("…[5000 bytes]"));
 
     let wide: Map<String, Value> = (0..10_000).map(|n| (n.to_string(), Value::from(n))).collect();
@@ -115,7 +115,7 @@ fn a_detail_is_bounded_in_depth_length_and_size() {
 #[test]
 fn numbers_that_are_no_integers_become_texts() {
     let detail = json!({"a": 1.5, "b": [1e300, -0.0], "c": u64::MAX, "d": i64::MIN});
-    let record = Record::new(Kind::Ruling, "", at(0)).detail(map(detail));
+    let record = Record::new(Kind::Ruling, "", at(0)).detail(map(&detail));
     let text = bytes(&record);
     assert!(text.contains(r#""a":"1.5""#), "{text}");
     assert!(text.contains("18446744073709551615") && text.contains("-9223372036854775808"));

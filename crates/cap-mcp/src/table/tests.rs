@@ -21,9 +21,12 @@ fn every_shipped_table_is_read() {
     assert_eq!(builtin_table("server-unknown"), None);
 }
 
+/// The tools of a server, each with the names of its arguments.
+type Listing = &'static [(&'static str, &'static [&'static str])];
+
 /// What the servers themselves list (`tools/list`), each tool with its arguments; the client
 /// offered roots, sampling and elicitation.
-const LISTED: [(&str, &str, &[(&str, &[&str])]); 5] = [
+const LISTED: [(&str, &str, Listing); 5] = [
     (
         "server-filesystem",
         "2026.8.31",

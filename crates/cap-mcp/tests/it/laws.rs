@@ -53,7 +53,7 @@ fn write(value: &Value, seed: &mut u64, out: &mut String) {
                 out.push_str(if nth > 0 { "," } else { "" });
                 write(item, seed, out);
             }
-            out.push_str("]");
+            out.push(']');
         }
         Value::Object(members) => {
             out.push('{');

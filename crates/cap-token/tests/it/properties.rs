@@ -3,7 +3,7 @@ use cap_token::{DEFAULT_TTL, Issuer, MAX_TOKEN_BYTES, Validator, inspect};
 use proptest::prelude::*;
 use serde_json::Value;
 
-use crate::support::{AUDIENCE, Bench, Fixed, ISSUER, base64, ed25519, json, now};
+use crate::support::{AUDIENCE, Bench, Fixed, ISSUER, base64, ed25519, json};
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]

@@ -9,18 +9,18 @@ use cap_token::{DEFAULT_TTL, Issuer, ValidateError, Validator, VerifiedToken, in
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value};
 
-pub const ISSUER: &str = "https://issuer.example";
-pub const AUDIENCE: &str = "https://server.example/mcp";
-pub const RSA: &str = include_str!("../fixtures/rsa-2048.pem");
+pub(crate) const ISSUER: &str = "https://issuer.example";
+pub(crate) const AUDIENCE: &str = "https://server.example/mcp";
+pub(crate) const RSA: &str = include_str!("../fixtures/rsa-2048.pem");
 
 /// 2026-01-01T00:00:00Z.
-pub fn now() -> DateTime<Utc> {
+pub(crate) fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_767_225_600, 0).unwrap()
 }
 
 /// Every key and id is made of this byte.
 #[derive(Debug)]
-pub struct Fixed(pub u8);
+pub(crate) struct Fixed(pub u8);
 
 impl SecureRandom for Fixed {
     fn fill(&self, out: &mut [u8]) -> Result<(), RandomError> {
@@ -29,22 +29,22 @@ impl SecureRandom for Fixed {
     }
 }
 
-pub fn ed25519(seed: u8) -> SigningKeyring {
+pub(crate) fn ed25519(seed: u8) -> SigningKeyring {
     SigningKeyring::ephemeral(Purpose::TokenSign, &Fixed(seed)).unwrap()
 }
 
-pub fn rsa() -> SigningKeyring {
+pub(crate) fn rsa() -> SigningKeyring {
     let mut keys = ed25519(99);
     keys.import_rsa(RSA.as_bytes(), now()).unwrap();
     keys
 }
 
-pub fn id(byte: u8) -> CapabilityId {
+pub(crate) fn id(byte: u8) -> CapabilityId {
     CapabilityId::new([byte; 10], now())
 }
 
 /// Alice may read and list beneath /srv/data for an hour from `since`.
-pub fn granted(since: DateTime<Utc>) -> Capability {
+pub(crate) fn granted(since: DateTime<Utc>) -> Capability {
     let grant = RootGrant {
         principal: "alice".parse().unwrap(),
         resource_type: ResourceType::Path,
@@ -57,7 +57,7 @@ pub fn granted(since: DateTime<Utc>) -> Capability {
 }
 
 /// What `parent` passes on to `principal`, unchanged.
-pub fn delegated(parent: &Capability, number: u8, principal: &str) -> Capability {
+pub(crate) fn delegated(parent: &Capability, number: u8, principal: &str) -> Capability {
     let delegation = Delegation {
         principal: principal.parse().unwrap(),
         resource_type: None,
@@ -71,19 +71,19 @@ pub fn delegated(parent: &Capability, number: u8, principal: &str) -> Capability
 }
 
 /// A good token, its key, and the means to alter it.
-pub struct Bench {
-    pub keys: SigningKeyring,
-    pub header: Map<String, Value>,
-    pub claims: Map<String, Value>,
-    pub token: String,
+pub(crate) struct Bench {
+    pub(crate) keys: SigningKeyring,
+    pub(crate) header: Map<String, Value>,
+    pub(crate) claims: Map<String, Value>,
+    pub(crate) token: String,
 }
 
 impl Bench {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(ed25519(1))
     }
 
-    pub fn with(keys: SigningKeyring) -> Self {
+    pub(crate) fn with(keys: SigningKeyring) -> Self {
         let token = Issuer::new(ISSUER, AUDIENCE, &keys)
             .issue(&granted(now()), &[], DEFAULT_TTL, &Fixed(7), now())
             .unwrap();
@@ -92,31 +92,31 @@ impl Bench {
     }
 
     /// Trusts the active key, with the default leeway.
-    pub fn validator(&self) -> Validator {
+    pub(crate) fn validator(&self) -> Validator {
         Validator::new(AUDIENCE).trust(ISSUER, self.keys.active_key().clone())
     }
 
-    pub fn validate(&self, token: &str) -> Result<VerifiedToken, ValidateError> {
+    pub(crate) fn validate(&self, token: &str) -> Result<VerifiedToken, ValidateError> {
         self.validator().validate(token, now())
     }
 
     /// These texts, signed by the key that is trusted.
-    pub fn sign_texts(&self, header: &[u8], claims: &[u8]) -> String {
+    pub(crate) fn sign_texts(&self, header: &[u8], claims: &[u8]) -> String {
         self.sign_input(&format!("{}.{}", base64(header), base64(claims)))
     }
 
     /// This signing input, signed by the key that is trusted.
-    pub fn sign_input(&self, input: &str) -> String {
+    pub(crate) fn sign_input(&self, input: &str) -> String {
         format!("{input}.{}", base64(&self.keys.sign(input.as_bytes()).unwrap().bytes))
     }
 
     /// The header and the claims as they stand, signed.
-    pub fn sign(&self) -> String {
+    pub(crate) fn sign(&self) -> String {
         self.sign_texts(&json(&self.header), &json(&self.claims))
     }
 
     /// The good token with another member in the header, honestly signed.
-    pub fn header(
+    pub(crate) fn header(
         mut self,
         name: &str,
         value: impl Into<Value>,
@@ -125,13 +125,13 @@ impl Bench {
         self.validate(&self.sign())
     }
 
-    pub fn without_header(mut self, name: &str) -> Result<VerifiedToken, ValidateError> {
+    pub(crate) fn without_header(mut self, name: &str) -> Result<VerifiedToken, ValidateError> {
         self.header.remove(name).unwrap();
         self.validate(&self.sign())
     }
 
     /// The good token with another claim, honestly signed.
-    pub fn claim(
+    pub(crate) fn claim(
         mut self,
         name: &str,
         value: impl Into<Value>,
@@ -140,19 +140,22 @@ impl Bench {
         self.validate(&self.sign())
     }
 
-    pub fn without_claim(mut self, name: &str) -> Result<VerifiedToken, ValidateError> {
+    pub(crate) fn without_claim(mut self, name: &str) -> Result<VerifiedToken, ValidateError> {
         self.claims.remove(name).unwrap();
         self.validate(&self.sign())
     }
 
     /// The good token with our entry altered, honestly signed.
-    pub fn entry(mut self, alter: impl FnOnce(&mut Value)) -> Result<VerifiedToken, ValidateError> {
+    pub(crate) fn entry(
+        mut self,
+        alter: impl FnOnce(&mut Value),
+    ) -> Result<VerifiedToken, ValidateError> {
         alter(&mut self.claims["authorization_details"][0]);
         self.validate(&self.sign())
     }
 
     /// Good claims as text, with one passage replaced, honestly signed.
-    pub fn claims_text(self, from: &str, to: &str) -> Result<VerifiedToken, ValidateError> {
+    pub(crate) fn claims_text(self, from: &str, to: &str) -> Result<VerifiedToken, ValidateError> {
         let text = String::from_utf8(json(&self.claims)).unwrap();
         assert!(text.contains(from), "{from}");
         let claims = text.replacen(from, to, 1);
@@ -160,23 +163,23 @@ impl Bench {
     }
 
     /// The good header as text, with one passage replaced, honestly signed.
-    pub fn header_text(self, from: &str, to: &str) -> Result<VerifiedToken, ValidateError> {
+    pub(crate) fn header_text(self, from: &str, to: &str) -> Result<VerifiedToken, ValidateError> {
         let text = String::from_utf8(json(&self.header)).unwrap();
         assert!(text.contains(from), "{from}");
         let header = text.replacen(from, to, 1);
         self.validate(&self.sign_texts(header.as_bytes(), &json(&self.claims)))
     }
 
-    pub fn parts(&self) -> [&str; 3] {
+    pub(crate) fn parts(&self) -> [&str; 3] {
         let parts: Vec<_> = self.token.split('.').collect();
         parts.try_into().unwrap()
     }
 }
 
-pub fn base64(bytes: &[u8]) -> String {
+pub(crate) fn base64(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-pub fn json(members: &Map<String, Value>) -> Vec<u8> {
+pub(crate) fn json(members: &Map<String, Value>) -> Vec<u8> {
     serde_json::to_vec(members).unwrap()
 }

@@ -23,8 +23,18 @@ impl Scene {
         let [b, c] = ["b", "c"].map(|folder| {
             let folder = place.text(&format!("data/{folder}"));
             place.shell_json(&[
-                "grant", "--principal", "p", "--type", "path", "--resource", &folder, "--operations",
-                "read", "--token", "10m", "--json",
+                "grant",
+                "--principal",
+                "p",
+                "--type",
+                "path",
+                "--resource",
+                &folder,
+                "--operations",
+                "read",
+                "--token",
+                "10m",
+                "--json",
             ])
         });
         Self { place, b, c }
@@ -33,10 +43,8 @@ impl Scene {
     /// The guard with this evidence of the process.
     fn guard(&self, token: Option<&str>) -> Client {
         let (data, a) = (self.place.path("data"), self.place.path("data/a"));
-        let policy = folder_policy(&a, &["read"], "").replace(
-            &format!("base = {a:?}"),
-            &format!("base = {data:?}"),
-        );
+        let policy = folder_policy(&a, &["read"], "")
+            .replace(&format!("base = {a:?}"), &format!("base = {data:?}"));
         let root = data.to_str().unwrap();
         let mut command = self.place.run(&policy, &[crate::support::GUARD, "demo-server", root]);
         if let Some(token) = token {
@@ -167,8 +175,18 @@ fn expired_evidence_denies_what_the_session_grant_would_allow() {
     let scene = Scene::new();
     let folder = scene.place.text("data/a");
     let brief = scene.place.shell_json(&[
-        "grant", "--principal", "p", "--type", "path", "--resource", &folder, "--operations", "read",
-        "--expires-in", "1s", "--json",
+        "grant",
+        "--principal",
+        "p",
+        "--type",
+        "path",
+        "--resource",
+        &folder,
+        "--operations",
+        "read",
+        "--expires-in",
+        "1s",
+        "--json",
     ]);
     let mut client = scene.guard(None);
     let until = std::time::Instant::now() + crate::support::PATIENCE;

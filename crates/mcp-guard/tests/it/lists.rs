@@ -9,7 +9,13 @@ use crate::support::{
 
 /// Asks for a list, gives `result` for it, and returns the line that the client gets.
 #[track_caller]
-fn listed(client: &mut Client, server: &mut Server, method: &str, params: &Value, result: &str) -> String {
+fn listed(
+    client: &mut Client,
+    server: &mut Server,
+    method: &str,
+    params: &Value,
+    result: &str,
+) -> String {
     let id = client.fresh_id();
     client.tell(&crate::support::request(id, method, params));
     server.heard();
@@ -27,10 +33,19 @@ const TOOLS: &str = r#"{"nextCursor":"\u0041", "tools":[ {"name":"a","x":1.0} , 
 #[test]
 fn a_list_of_tools_shows_what_could_be_called_and_is_otherwise_as_it_came() {
     for (granted, expected) in [
-        (r#""puppet/a""#, r#"{"nextCursor":"\u0041", "tools":[ {"name":"a","x":1.0}], "ttlMs":1.50}"#),
-        (r#""puppet/b""#, r#"{"nextCursor":"\u0041", "tools":[ {"x":2E1,"name":"b" }], "ttlMs":1.50}"#),
+        (
+            r#""puppet/a""#,
+            r#"{"nextCursor":"\u0041", "tools":[ {"name":"a","x":1.0}], "ttlMs":1.50}"#,
+        ),
+        (
+            r#""puppet/b""#,
+            r#"{"nextCursor":"\u0041", "tools":[ {"x":2E1,"name":"b" }], "ttlMs":1.50}"#,
+        ),
         (r#""puppet/c""#, r#"{"nextCursor":"\u0041", "tools":[ {"name":"c"}], "ttlMs":1.50}"#),
-        (r#""puppet/a","puppet/c""#, r#"{"nextCursor":"\u0041", "tools":[ {"name":"a","x":1.0},{"name":"c"}], "ttlMs":1.50}"#),
+        (
+            r#""puppet/a","puppet/c""#,
+            r#"{"nextCursor":"\u0041", "tools":[ {"name":"a","x":1.0},{"name":"c"}], "ttlMs":1.50}"#,
+        ),
         (r#""puppet/a","puppet/b","puppet/c""#, TOOLS),
         (r#""puppet/*""#, TOOLS),
         (r#""other/*""#, r#"{"nextCursor":"\u0041", "tools":[ ], "ttlMs":1.50}"#),
@@ -66,7 +81,10 @@ fn in_the_stateless_era_a_filtered_list_says_that_it_is_private() {
     assert_eq!(shown(&modern, &public), private);
     assert_eq!(shown(&modern, &with(r#","cacheScope":"private","x":1.0"#)), private);
     assert_eq!(shown(&modern, &with("")), r#"{"tools":[{"name":"a"}],"cacheScope":"private"}"#);
-    assert_eq!(shown(&modern, r#"{"tools":[{"name":"a"}]}"#), r#"{"tools":[{"name":"a"}],"cacheScope":"private"}"#);
+    assert_eq!(
+        shown(&modern, r#"{"tools":[{"name":"a"}]}"#),
+        r#"{"tools":[{"name":"a"}],"cacheScope":"private"}"#
+    );
     // The earlier era has no such field, but who sends it is taken at its word.
     assert_eq!(shown(&legacy, &with("")), r#"{"tools":[{"name":"a"}]}"#);
     assert_eq!(shown(&legacy, &public), private);
@@ -112,11 +130,26 @@ fn a_list_that_cannot_be_decided_on_becomes_an_error() {
 fn a_tool_is_shown_by_what_the_evidence_of_the_request_permits() {
     let place = Place::new();
     let granted = place.shell_json(&[
-        "grant", "--principal", "p", "--type", "tool", "--resource", "puppet/b", "--operations", "call", "--json",
+        "grant",
+        "--principal",
+        "p",
+        "--type",
+        "tool",
+        "--resource",
+        "puppet/b",
+        "--operations",
+        "call",
+        "--json",
     ]);
     let (mut client, mut server) = place.play(&tools_policy(r#"allowed_tools = ["puppet/a"]"#));
     let params = json!({ "_meta": { crate::support::AUTHORITY: granted["evidence"] } });
-    let shown = listed(&mut client, &mut server, "tools/list", &params, r#"{"tools":[{"name":"a"},{"name":"b"}]}"#);
+    let shown = listed(
+        &mut client,
+        &mut server,
+        "tools/list",
+        &params,
+        r#"{"tools":[{"name":"a"},{"name":"b"}]}"#,
+    );
     assert_eq!(shown, r#"{"tools":[{"name":"b"}]}"#);
 }
 
@@ -144,22 +177,21 @@ fn the_bundled_server_shows_the_tools_that_a_folder_to_read_needs() {
 #[test]
 fn prompts_and_resources_are_shown_where_they_could_be_had() {
     let prompts = r#"{"prompts":[{"name":"p"}]}"#;
-    let resources = r#"{"resources":[{"uri":"file:///data/x"},{"uri":"file:///other"},{"uri":"test://x"}]}"#;
+    let resources =
+        r#"{"resources":[{"uri":"file:///data/x"},{"uri":"file:///other"},{"uri":"test://x"}]}"#;
     let templates = r#"{"resourceTemplates":[{"uriTemplate":"test://{x}"}]}"#;
     let place = Place::new();
     let (mut client, mut server) = place.play(&tools_policy(""));
-    let mut shown = |method: &str, result: &str| {
-        listed(&mut client, &mut server, method, &json!({}), result)
-    };
+    let mut shown =
+        |method: &str, result: &str| listed(&mut client, &mut server, method, &json!({}), result);
     assert_eq!(shown("prompts/list", prompts), r#"{"prompts":[]}"#);
     assert_eq!(shown("resources/list", resources), r#"{"resources":[]}"#);
     assert_eq!(shown("resources/templates/list", templates), r#"{"resourceTemplates":[]}"#);
 
     let granted = tools_policy(r#"allowed_methods = ["prompts/get", "resources/read"]"#);
     let (mut client, mut server) = place.play(&granted);
-    let mut shown = |method: &str, result: &str| {
-        listed(&mut client, &mut server, method, &json!({}), result)
-    };
+    let mut shown =
+        |method: &str, result: &str| listed(&mut client, &mut server, method, &json!({}), result);
     assert_eq!(shown("prompts/list", prompts), prompts);
     assert_eq!(shown("resources/list", resources), r#"{"resources":[{"uri":"test://x"}]}"#);
     assert_eq!(shown("resources/templates/list", templates), templates);

@@ -131,7 +131,8 @@ fn a_call_without_an_id_is_refused_whatever_is_granted() {
 #[test]
 fn methods_that_the_policy_grants_go_through_and_no_others() {
     let place = Place::new();
-    let granted = r#"allowed_methods = ["prompts/get", "tasks/*", "x-vendor/method", "notifications/x"]"#;
+    let granted =
+        r#"allowed_methods = ["prompts/get", "tasks/*", "x-vendor/method", "notifications/x"]"#;
     let (mut client, mut server) = place.play(&tools_policy(granted));
     for method in ["prompts/get", "tasks/get", "tasks/result", "tasks/list", "tasks/update"] {
         assert_passes(&mut client, &mut server, Form::Request, method);
@@ -161,12 +162,13 @@ fn a_file_uri_is_decoded_once_and_ruled_as_a_path() {
     let place = Place::new();
     place.write("data/a b.txt", "in");
     place.write("data/%2e%2e", "in, with an odd name");
+    place.write("data/sub/c.txt", "in");
     place.write("secret.txt", "out");
     std::os::unix::fs::symlink(place.path("secret.txt"), place.path("data/link")).unwrap();
     let data = place.path("data");
     let (mut client, mut server) = place.play(&folder_policy(&data, &["read"], ""));
     let folder = place.text("data");
-    for uri in ["/a%20b.txt", "/./a%20b.txt", "/x/../a%20b.txt", "/new.txt"] {
+    for uri in ["/a%20b.txt", "/./a%20b.txt", "/sub/../a%20b.txt", "/new.txt"] {
         let params = json!({ "uri": format!("file://{folder}{uri}") });
         let line = crate::support::request(1, "resources/read", &params);
         client.tell(&line);
@@ -225,7 +227,7 @@ fn the_guards_own_folders_are_refused_even_where_everything_is_granted() {
     for path in [
         "state",
         "state/keys/token-sign.json",
-        "state/x/../keys",
+        "state/keys/../keys",
         "state/state.db",
         "link",
         "link/keys/capability-mac.json",
@@ -234,6 +236,7 @@ fn the_guards_own_folders_are_refused_even_where_everything_is_granted() {
         "hard.json",
     ] {
         let path = place.text(path);
+        eprintln!("{path}");
         let refused = client.call("read_file", &json!({ "path": path }));
         assert_refused(&refused, "state-protected");
         let uri = json!({ "uri": format!("file://{path}") });

@@ -10,16 +10,46 @@ use crate::support::{ALLOW_ALL, Client, GRANT_NOTHING, GUARD, Place, assert_refu
 fn a_bad_policy_is_told_with_its_line_and_column_and_nothing_is_started() {
     let session = "version = 1\nserver = \"s\"\n[session]\nprincipal = \"p\"\n";
     for (policy, line, column, said) in [
-        ("version = 1\nserver = \"s\"\nsevrer = \"t\"\n".to_owned(), 3, 1, "unknown field `sevrer`"),
+        (
+            "version = 1\nserver = \"s\"\nsevrer = \"t\"\n".to_owned(),
+            3,
+            1,
+            "unknown field `sevrer`",
+        ),
         ("version = 1\nserver = \n".to_owned(), 2, 10, ""),
         ("version = \"1\"\nserver = \"s\"\n".to_owned(), 1, 11, ""),
         ("version = 1\nversion = 1\nserver = \"s\"\n".to_owned(), 2, 1, "duplicate key"),
-        ("version = 1\nserver = \"s\"\n[environment]\npas = []\n".to_owned(), 4, 1, "unknown field `pas`"),
+        (
+            "version = 1\nserver = \"s\"\n[environment]\npas = []\n".to_owned(),
+            4,
+            1,
+            "unknown field `pas`",
+        ),
         (format!("{session}resource_type = \"paths\"\n"), 5, 17, ""),
-        (format!("{session}resource_type = \"path\"\nresource = \"/\"\noperations = [\"raed\"]\n"), 7, 14, ""),
-        (format!("{session}resource_type = \"path\"\nresource = \"/\"\noperations = [\"read\"]\n[session.constraints]\nallowed_extension = [\"txt\"]\n"), 9, 1, "unknown field `allowed_extension`"),
+        (
+            format!(
+                "{session}resource_type = \"path\"\nresource = \"/\"\noperations = [\"raed\"]\n"
+            ),
+            7,
+            14,
+            "",
+        ),
+        (
+            format!(
+                "{session}resource_type = \"path\"\nresource = \"/\"\noperations = [\"read\"]\n[session.constraints]\nallowed_extension = [\"txt\"]\n"
+            ),
+            9,
+            1,
+            "unknown field `allowed_extension`",
+        ),
         ("version = 1\nserver = \"s\"\nexplain = \"nothing\"\n".to_owned(), 3, 11, ""),
-        ("version = 1\nserver = \"s\"\n[table.tools.t.arguments]\npath = { kind = \"path\" }\n".to_owned(), 4, 8, ""),
+        (
+            "version = 1\nserver = \"s\"\n[table.tools.t.arguments]\npath = { kind = \"path\" }\n"
+                .to_owned(),
+            4,
+            8,
+            "",
+        ),
     ] {
         let place = Place::new();
         let touched = place.text("touched");
@@ -47,20 +77,48 @@ fn a_policy_that_means_nothing_is_told_by_the_name_of_the_field() {
         (format!("version = 1\nserver = \"{}\"\n", "x".repeat(65)), "server"),
         ("version = 1\nserver = \"s\"\ntool_table = \"unheard-of\"\n".to_owned(), "demo"),
         ("version = 1\nserver = \"s\"\nbase = \"relative\"\n".to_owned(), "base"),
-        (session("resource_type = \"path\"\nresource = \"relative\"\noperations = [\"read\"]\n"), "resource"),
-        (session("resource_type = \"path\"\nresource = \"/\"\noperations = []\n"), "operations"),
-        (session("resource_type = \"path\"\nresource = \"/\"\noperations = [\"read\"]\nlifetime_seconds = 0\n"), "lifetime_seconds"),
-        (session("resource_type = \"path\"\nresource = \"/\"\noperations = [\"read\"]\nlifetime_seconds = -1\n"), "lifetime_seconds"),
-        (session("resource_type = \"path\"\nresource = \"/\"\noperations = [\"read\"]\nconstraints.rate_limit = { max = 0, per_seconds = 1 }\n"), "rate_limit"),
-        ("version = 1\nserver = \"s\"\n[environment]\nset = { \"A=B\" = \"\" }\n".to_owned(), "A=B"),
-        ("version = 1\nserver = \"s\"\n[environment]\nset = { MCP_GUARD_TOKEN = \"x\" }\n".to_owned(), "MCP_GUARD_TOKEN"),
+        (
+            session("resource_type = \"path\"\nresource = \"relative\"\noperations = [\"read\"]\n"),
+            "resource",
+        ),
+        (
+            session(
+                "resource_type = \"path\"\nresource = \"/\"\noperations = [\"read\"]\nlifetime_seconds = 0\n",
+            ),
+            "lifetime_seconds",
+        ),
+        (
+            session(
+                "resource_type = \"path\"\nresource = \"/\"\noperations = [\"read\"]\nlifetime_seconds = -1\n",
+            ),
+            "lifetime_seconds",
+        ),
+        (
+            session(
+                "resource_type = \"path\"\nresource = \"/\"\noperations = [\"read\"]\nconstraints.rate_limit = { max = 0, per_seconds = 1 }\n",
+            ),
+            "rate_limit",
+        ),
+        (
+            "version = 1\nserver = \"s\"\n[environment]\nset = { \"A=B\" = \"\" }\n".to_owned(),
+            "A=B",
+        ),
+        (
+            "version = 1\nserver = \"s\"\n[environment]\nset = { MCP_GUARD_TOKEN = \"x\" }\n"
+                .to_owned(),
+            "MCP_GUARD_TOKEN",
+        ),
         (format!("version = 1\nserver = \"s\"\n#{}", "x".repeat(1024 * 1024)), "1 MiB"),
     ] {
         let place = Place::new();
         let ended = Client::start(&mut place.run(&policy, &["/bin/cat"])).finish();
         let shown: String = policy.chars().take(200).collect();
         assert_eq!(ended.code, Some(2), "{shown}: {}", ended.stderr);
-        assert!(ended.stderr.contains(said) && ended.stderr.contains("policy.toml"), "{shown}: {}", ended.stderr);
+        assert!(
+            ended.stderr.contains(said) && ended.stderr.contains("policy.toml"),
+            "{shown}: {}",
+            ended.stderr
+        );
     }
 }
 
@@ -70,7 +128,11 @@ fn a_policy_that_cannot_be_read_is_no_policy_to_run_without() {
     for file in [place.text("missing.toml"), place.text("")] {
         let ended = place.shell(&["run", "--policy", &file, "--", "/bin/cat"]);
         assert_eq!(ended.code, Some(2));
-        assert!(ended.stderr.contains("cannot be read") && ended.stderr.contains(&file), "{}", ended.stderr);
+        assert!(
+            ended.stderr.contains("cannot be read") && ended.stderr.contains(&file),
+            "{}",
+            ended.stderr
+        );
     }
     let bytes = place.path("bytes.toml");
     std::fs::write(&bytes, b"server = \"\xff\"").unwrap();
@@ -86,7 +148,8 @@ fn without_a_policy_everything_is_refused() {
     let mut command = place.program(&["run"]);
     command.args(["--", GUARD, "demo-server", &root]);
     let mut client = Client::start(&mut command);
-    let hello = client.ask("initialize", &json!({ "protocolVersion": "2025-11-25", "capabilities": {} }));
+    let hello =
+        client.ask("initialize", &json!({ "protocolVersion": "2025-11-25", "capabilities": {} }));
     assert_eq!(hello["result"]["protocolVersion"], "2025-11-25");
     assert_eq!(client.ask("tools/list", &json!({}))["result"]["tools"], json!([]));
     assert_refused(&client.call("read_file", &json!({ "path": "a.txt" })), "evidence-missing");
@@ -160,7 +223,11 @@ fn without_a_policy_the_server_gets_no_more_of_the_environment() {
     let file = place.text("environment");
     let mut command = place.program(&["run"]);
     command.args(["--", "/bin/sh", "-c", "cat /proc/$$/environ > \"$0\"", &file]);
-    command.env_clear().envs([("PATH", "/usr/bin:/bin"), ("SECRET", "1"), ("MCP_GUARD_TOKEN", "t")]);
+    command.env_clear().envs([
+        ("PATH", "/usr/bin:/bin"),
+        ("SECRET", "1"),
+        ("MCP_GUARD_TOKEN", "t"),
+    ]);
     Client::start(&mut command).finish();
     assert_eq!(std::fs::read(file).unwrap(), b"PATH=/usr/bin:/bin\0");
 }

@@ -14,18 +14,54 @@ fn call(id: u64) -> String {
 fn an_ambiguous_response_becomes_an_error_for_its_pending_id() {
     let place = Place::new();
     let (mut client, mut server) = place.play(ALLOW_ALL);
-    let deep = format!(r#"{{"jsonrpc":"2.0","id":7,"result":{{"a":{}{}}}}}"#, "[".repeat(127), "]".repeat(127));
+    let deep = format!(
+        r#"{{"jsonrpc":"2.0","id":7,"result":{{"a":{}{}}}}}"#,
+        "[".repeat(127),
+        "]".repeat(127)
+    );
     for (what, response, expected) in [
-        ("a member twice", &br#"{"jsonrpc":"2.0","id":7,"result":{"isError":true,"isError":false}}"#[..], "message-ambiguous"),
-        ("the same by an escape", br#"{"jsonrpc":"2.0","id":7,"result":{"content":[{"text":"a","t\u0065xt":"b"}]}}"#, "message-ambiguous"),
-        ("the result twice", br#"{"jsonrpc":"2.0","id":7,"result":{},"result":{"x":1}}"#, "message-ambiguous"),
-        ("result and error", br#"{"jsonrpc":"2.0","id":7,"result":{},"error":{"code":1,"message":""}}"#, "message-invalid"),
-        ("the result also in capitals", br#"{"jsonrpc":"2.0","id":7,"result":{},"Result":{"x":1}}"#, "message-ambiguous"),
-        ("no UTF-8", b"{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{\"a\":\"\xff\"}}", "message-ambiguous"),
-        ("a lone surrogate in a key", br#"{"jsonrpc":"2.0","id":7,"result":{"\udc00":1}}"#, "message-ambiguous"),
+        (
+            "a member twice",
+            &br#"{"jsonrpc":"2.0","id":7,"result":{"isError":true,"isError":false}}"#[..],
+            "message-ambiguous",
+        ),
+        (
+            "the same by an escape",
+            br#"{"jsonrpc":"2.0","id":7,"result":{"content":[{"text":"a","t\u0065xt":"b"}]}}"#,
+            "message-ambiguous",
+        ),
+        (
+            "the result twice",
+            br#"{"jsonrpc":"2.0","id":7,"result":{},"result":{"x":1}}"#,
+            "message-ambiguous",
+        ),
+        (
+            "result and error",
+            br#"{"jsonrpc":"2.0","id":7,"result":{},"error":{"code":1,"message":""}}"#,
+            "message-invalid",
+        ),
+        (
+            "the result also in capitals",
+            br#"{"jsonrpc":"2.0","id":7,"result":{},"Result":{"x":1}}"#,
+            "message-ambiguous",
+        ),
+        (
+            "no UTF-8",
+            b"{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{\"a\":\"\xff\"}}",
+            "message-ambiguous",
+        ),
+        (
+            "a lone surrogate in a key",
+            br#"{"jsonrpc":"2.0","id":7,"result":{"\udc00":1}}"#,
+            "message-ambiguous",
+        ),
         ("nested too deep", deep.as_bytes(), "message-invalid"),
         ("no version", br#"{"id":7,"result":{}}"#, "message-invalid"),
-        ("params in a response", br#"{"jsonrpc":"2.0","id":7,"result":{},"params":{}}"#, "message-invalid"),
+        (
+            "params in a response",
+            br#"{"jsonrpc":"2.0","id":7,"result":{},"params":{}}"#,
+            "message-invalid",
+        ),
     ] {
         client.tell(&call(7));
         server.heard();
@@ -79,7 +115,9 @@ fn a_line_of_the_server_over_16_mib_is_dropped_and_the_next_one_is_whole() {
     client.tell(&call(7));
     server.heard();
     let long = "x".repeat(16 * 1024 * 1024);
-    server.tell(&format!(r#"{{"jsonrpc":"2.0","method":"notifications/message","params":{{"a":"{long}"}}}}"#));
+    server.tell(&format!(
+        r#"{{"jsonrpc":"2.0","method":"notifications/message","params":{{"a":"{long}"}}}}"#
+    ));
     server.say(MARKER);
     assert_eq!(client.line(), MARKER);
 }
@@ -102,7 +140,9 @@ fn what_the_server_asks_the_client_is_refused_to_it_and_never_shown() {
             ("10", "x-vendor/ask"),
             ("11", ""),
         ] {
-            server.tell(&format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{{}}}}"#));
+            server.tell(&format!(
+                r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{{}}}}"#
+            ));
             let answer = server.message();
             assert_eq!(answer["id"].to_string(), id);
             assert!(crate::support::refusal(&answer).is_some(), "{answer}");
@@ -162,7 +202,12 @@ fn input_requests_in_a_result_need_a_grant_each() {
         );
         server.tell(&line);
         let got = String::from_utf8(client.line()).unwrap();
-        (format!("{line}\n"), serde_json::from_str(&got).map(|value: Value| json!({ "raw": got, "value": value })).unwrap())
+        (
+            format!("{line}\n"),
+            serde_json::from_str(&got)
+                .map(|value: Value| json!({ "raw": got, "value": value }))
+                .unwrap(),
+        )
     };
     for requests in ["{}", r#"{"a":{"method":"elicitation/create","params":{"x":1.0}}}"#] {
         let (sent, got) = result(requests);
@@ -170,7 +215,10 @@ fn input_requests_in_a_result_need_a_grant_each() {
     }
     for (requests, code) in [
         (r#"{"a":{"method":"sampling/createMessage"}}"#, "method-not-allowed"),
-        (r#"{"a":{"method":"elicitation/create"},"b":{"method":"roots/list"}}"#, "method-not-allowed"),
+        (
+            r#"{"a":{"method":"elicitation/create"},"b":{"method":"roots/list"}}"#,
+            "method-not-allowed",
+        ),
         (r#"{"a":{"method":"\u0072oots/list"}}"#, "method-not-allowed"),
         (r#"{"a":{}}"#, "message-invalid"),
         (r#"{"a":{"method":1}}"#, "message-invalid"),

@@ -1,0 +1,159 @@
+//! The bodies of the fuzz targets: any bytes, into what reads bytes from outside.
+//!
+//! A body returns when nothing is wrong, and panics when something is. What is refused is fine;
+//! what is read must keep the promises of its reader.
+
+mod capability;
+mod message;
+pub mod seeds;
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use cap_audit::{Keys, VerifyKeys, parse_line, verify_bytes};
+use cap_core::Capability;
+use cap_crypto::{MacKeyring, Purpose, RandomError, SecureRandom, SigningKeyring};
+use cap_token::{Issuer, ValidateError, Validator, inspect};
+
+use crate::strategy::granted_at;
+
+/// A capability that is read is written back as it was read, permits what the naive model says,
+/// and passes on nothing that it does not have.
+pub fn capability_decode(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Ok(capability) = Capability::from_json(text) {
+        capability::round_trips(&capability);
+        capability::agrees_with_the_model(&capability);
+        capability::delegates_no_more_than_it_has(&capability);
+    }
+}
+
+/// A message that is read can be answered, ruled on, filtered and stripped of its evidence without
+/// becoming another message.
+pub fn message_read(data: &[u8]) {
+    for line in data.split(|byte| *byte == b'\n') {
+        message::is_read_safely(line);
+    }
+}
+
+/// A tool table that is read derives requests whose paths are what the server will read.
+pub fn tool_table(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Ok(table) = toml::from_str(text) {
+        message::table_derives_safely(&table);
+    }
+}
+
+/// A log that is good is not good any more once a byte of it is another.
+pub fn audit_read(data: &[u8]) {
+    for line in data.split(|byte| *byte == b'\n') {
+        if let Ok(entry) = parse_line(line) {
+            let start = format!("{{\"seq\":{},\"prev\":\"{}\"", entry.seq, entry.prev);
+            assert!(line.starts_with(start.as_bytes()), "{}", line.escape_ascii());
+        }
+    }
+    let good = verify_bytes(data, None, verify_keys());
+    let lines = data.split(|byte| *byte == b'\n').count() as u64;
+    assert!(good.records < lines && good.checkpoints + good.unsigned <= good.records);
+    let held: usize = data
+        .split_inclusive(|byte| *byte == b'\n')
+        .take(usize::try_from(good.records).unwrap())
+        .map(<[u8]>::len)
+        .sum();
+    if held > 0 {
+        let mut changed = data[..held].to_vec();
+        let at = data.iter().fold(data.len(), |at, byte| at.wrapping_mul(31) + usize::from(*byte));
+        changed[at % held] ^= 1 << (at % 8);
+        let bad = verify_bytes(&changed, None, verify_keys());
+        assert!(bad.fault.is_some() && bad.records < good.records, "{bad:?}");
+    }
+}
+
+/// A token that is not signed is not accepted; a signed one is accepted for what it says, at its
+/// time and for its audience only.
+pub fn token_validate(data: &[u8]) {
+    let guard = validator("guard");
+    if let Ok(text) = std::str::from_utf8(data) {
+        let accepted = guard.validate(text, granted_at()).is_ok();
+        assert!(!accepted || inspect(text).is_ok());
+    }
+    // As the header of good claims, and as the claims under a good header.
+    let _ = guard.validate(&signed(data, &seeds::claims()), granted_at());
+    let kid = signers().tokens.active();
+    let header = format!(r#"{{"alg":"EdDSA","kid":"{kid}","typ":"at+jwt"}}"#);
+    let token = signed(header.as_bytes(), data);
+    let Ok(verified) = guard.validate(&token, granted_at()) else { return };
+    capability::round_trips(verified.capability());
+    assert_eq!(verified.issuer(), ISSUER);
+    let after = verified.expires_at() + cap_token::DEFAULT_LEEWAY;
+    assert_eq!(guard.validate(&token, after), Err(ValidateError::Expired));
+    let stranger = Validator::new("guard").validate(&token, granted_at());
+    assert_eq!(stranger, Err(ValidateError::UnknownKey));
+    let other = validator("other").validate(&token, granted_at());
+    assert_eq!(
+        other,
+        if is_for(data, "other") { Ok(verified) } else { Err(ValidateError::Audience) }
+    );
+    let (input, signature) = token.rsplit_once('.').unwrap();
+    let mut bytes = URL_SAFE_NO_PAD.decode(signature).unwrap();
+    bytes[data.len() % 64] ^= 1;
+    let forged = format!("{input}.{}", URL_SAFE_NO_PAD.encode(bytes));
+    assert_eq!(guard.validate(&forged, granted_at()), Err(ValidateError::Signature));
+}
+
+const ISSUER: &str = "https://issuer.example";
+
+fn is_for(claims: &[u8], audience: &str) -> bool {
+    let claims: serde_json::Value = serde_json::from_slice(claims).unwrap();
+    let several = claims["aud"].as_array();
+    several.is_some_and(|audiences| audiences.iter().any(|one| one == audience))
+}
+
+fn signed(header: &[u8], claims: &[u8]) -> String {
+    let input = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+    let signature = signers().tokens.sign(input.as_bytes()).unwrap();
+    format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature.bytes))
+}
+
+fn validator(audience: &str) -> Validator {
+    Validator::new(audience).trust(ISSUER, signers().tokens.active_key().clone())
+}
+
+fn verify_keys() -> &'static VerifyKeys {
+    static KEYS: OnceLock<VerifyKeys> = OnceLock::new();
+    KEYS.get_or_init(|| signers().audit.verify_keys())
+}
+
+/// Keys that are the same in every run.
+struct Signers {
+    tokens: SigningKeyring,
+    audit: Keys,
+}
+
+fn signers() -> &'static Signers {
+    static SIGNERS: OnceLock<Signers> = OnceLock::new();
+    SIGNERS.get_or_init(|| Signers {
+        tokens: SigningKeyring::ephemeral(Purpose::TokenSign, &Fixed).unwrap(),
+        audit: Keys {
+            mac: Arc::new(MacKeyring::ephemeral(Purpose::AuditMac, &Fixed).unwrap()),
+            signer: Arc::new(SigningKeyring::ephemeral(Purpose::AuditSign, &Fixed).unwrap()),
+        },
+    })
+}
+
+#[derive(Debug)]
+struct Fixed;
+
+impl SecureRandom for Fixed {
+    fn fill(&self, out: &mut [u8]) -> Result<(), RandomError> {
+        out.fill(7);
+        Ok(())
+    }
+}
+
+fn issue(capability: &Capability) -> String {
+    let issuer = Issuer::new(ISSUER, "guard", &signers().tokens);
+    issuer.issue(capability, &[], Duration::from_secs(600), &Fixed, granted_at()).unwrap()
+}

@@ -1,0 +1,138 @@
+//! What must hold of every capability that is read.
+
+use cap_core::{
+    AbsPath, AccessRequest, Attenuation, Capability, CommandRequest, Delegation, Kind, Kinds,
+    Mapping, Operation, Operations, PathRequest, Reach, Resource, ToolRequest, UrlRequest,
+    UrlTarget,
+};
+use chrono::Duration;
+use serde_json::{Map, Value, json};
+
+use crate::naive;
+use crate::strategy::id;
+
+pub(super) fn round_trips(capability: &Capability) {
+    let text = capability.to_json();
+    let again = Capability::from_json(&text).unwrap();
+    assert_eq!(again, *capability);
+    assert_eq!(again.to_json(), text);
+    let authority = capability.authority();
+    assert_eq!(authority.meet(authority), *authority);
+    assert!(!authority.is_empty() && authority.is_within(authority));
+}
+
+pub(super) fn agrees_with_the_model(capability: &Capability) {
+    let wire: Value = serde_json::from_str(&capability.to_json()).unwrap();
+    let mut texts = Vec::new();
+    collect_texts(&wire, &mut texts);
+    if !texts.iter().all(|text| is_tame(text)) {
+        return;
+    }
+    for request in requests(&texts) {
+        for now in [capability.issued_at(), capability.issued_at() + Duration::days(1)] {
+            let ours = capability.permits(&request, now).is_allow();
+            assert_eq!(ours, naive::permits(&wire, &request, now), "{wire}\n{request:?}");
+        }
+    }
+}
+
+pub(super) fn delegates_no_more_than_it_has(capability: &Capability) {
+    let delegation = Delegation {
+        principal: capability.principal().clone(),
+        resource_type: None,
+        resource: None,
+        operations: None,
+        constraints: cap_core::Constraints::default(),
+        expires_at: None,
+        attenuation: Attenuation::Strict,
+    };
+    let now = capability.issued_at();
+    let Ok((child, cut)) = capability.delegate(id(77), delegation, now) else { return };
+    assert!(cut.is_empty());
+    round_trips(&child);
+    let wire: Value = serde_json::from_str(&capability.to_json()).unwrap();
+    let mut texts = Vec::new();
+    collect_texts(&wire, &mut texts);
+    for request in requests(&texts) {
+        let parent = capability.permits(&request, now).is_allow();
+        assert_eq!(child.permits(&request, now).is_allow(), parent, "{wire}\n{request:?}");
+    }
+}
+
+/// Whether the naive matcher, which tries everything, ends in good time.
+fn is_tame(text: &str) -> bool {
+    text.len() <= 64 && text.matches(['*', '?']).count() <= 3 || !text.contains(['*', '?'])
+}
+
+/// Every text in the value, member names included.
+fn collect_texts(value: &Value, texts: &mut Vec<String>) {
+    match value {
+        Value::String(text) => texts.push(text.clone()),
+        Value::Array(items) => items.iter().for_each(|item| collect_texts(item, texts)),
+        Value::Object(members) => {
+            for (name, value) in members {
+                texts.push(name.clone());
+                collect_texts(value, texts);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Requests that are likely to hit what the texts speak of, and a few others.
+fn requests(texts: &[String]) -> Vec<AccessRequest> {
+    let mut requests = Vec::new();
+    let others = ["/etc/passwd", "fs/read", "https://a.example/x", "git", "prompts/get"];
+    for text in texts.iter().map(String::as_str).chain(others).take(40) {
+        let text = text.replace("**", "a/b").replace('*', "a").replace('?', "b");
+        requests.extend(path_requests(&text));
+        requests.extend(UrlTarget::parse(&text).ok().map(of_url));
+        requests.extend(UrlTarget::parse(&format!("https://{text}/x")).ok().map(of_url));
+        requests.extend(tool_request(&text, texts));
+        requests.push(AccessRequest::new(Resource::Method(text.clone()), Operations::CALL));
+        let command = CommandRequest { program: text, arguments: Vec::new() };
+        let execute = Operations::NONE.with(Operation::Execute);
+        requests.push(AccessRequest::new(Resource::Command(command), execute));
+    }
+    requests
+}
+
+fn path_requests(text: &str) -> Vec<AccessRequest> {
+    let Ok(path) = AbsPath::parse(text) else { return Vec::new() };
+    let below = path.join("x.txt").unwrap_or_else(|_| path.clone());
+    let small = PathRequest { size: Some(1), ..PathRequest::lexical(below) };
+    let deep = PathRequest { reach: Reach::Subtree, ..PathRequest::lexical(path.clone()) };
+    let of = |path, operation| {
+        AccessRequest::new(Resource::Path(path), Operations::NONE.with(operation))
+    };
+    vec![
+        of(PathRequest::lexical(path), Operation::Read),
+        of(small, Operation::Write),
+        of(deep, Operation::List),
+    ]
+}
+
+fn of_url(url: UrlTarget) -> AccessRequest {
+    AccessRequest::new(Resource::Url(UrlRequest { url }), Operations::NONE.with(Operation::Read))
+}
+
+fn tool_request(name: &str, texts: &[String]) -> Option<AccessRequest> {
+    let at = name.len() + texts.len();
+    let arguments: Map<String, Value> = texts
+        .iter()
+        .skip(at % texts.len().max(1))
+        .zip([json!(1), json!("a"), json!(["a", 1.0]), json!(null)])
+        .take(at % 4)
+        .map(|(name, value)| (name.clone(), value))
+        .collect();
+    let mapping = match at % 5 {
+        0 => Mapping::Unlisted,
+        1 => Mapping::Listed { kinds: Kinds::NONE, unlisted_argument: Some("a".to_owned()) },
+        _ => Mapping::Listed {
+            kinds: Kinds::NONE.with(if at % 2 == 0 { Kind::Path } else { Kind::Url }),
+            unlisted_argument: None,
+        },
+    };
+    let tool = ToolRequest { name: name.parse().ok()?, arguments, mapping };
+    Some(AccessRequest::new(Resource::Tool(tool), Operations::CALL))
+}

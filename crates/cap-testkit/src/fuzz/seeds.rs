@@ -1,0 +1,92 @@
+//! Good inputs for each body, to begin with.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use cap_audit::{AuditLog, Decision, Durability, Kind, MemoryRegistry, Record};
+use cap_core::Capability;
+use chrono::Duration;
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
+
+use super::{Fixed, issue, signers};
+use crate::strategy::{capability, granted_at, tree};
+
+/// Capabilities, roots and delegated ones.
+pub fn capabilities() -> Vec<Vec<u8>> {
+    let mut runner = TestRunner::deterministic();
+    let roots: Vec<_> =
+        (0..24).map(|_| capability().new_tree(&mut runner).unwrap().current()).collect();
+    let trees: Vec<_> = (0..8).map(|_| tree().new_tree(&mut runner).unwrap().current()).collect();
+    let delegated = trees.iter().flat_map(|tree| tree.places().map(|place| tree.at(place).clone()));
+    roots.into_iter().chain(delegated).map(|one| one.to_json().into_bytes()).collect()
+}
+
+/// Messages of both eras, in both directions.
+pub fn messages() -> Vec<Vec<u8>> {
+    [
+        r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"c","version":"1"}}}"#,
+        r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#,
+        r#"{"jsonrpc":"2.0","id":"a","method":"tools/list","params":{"cursor":"x"}}"#,
+        r#"{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"read_file","arguments":{"path":"a/../b.txt"},"_meta":{"dev.mcp-security/authority":"x.y.z","progressToken":1}}}"#,
+        r#"{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"move_file","arguments":{"source":"/srv/data/a","destination":"/srv/data/b"}}}"#,
+        r#"{"jsonrpc":"2.0","id":4,"method":"tools/call","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"},"name":"edit_file","arguments":{"path":"x","edits":[{"oldText":"a","newText":"\u00e9"}],"dryRun":true}}}"#,
+        r#"{"jsonrpc":"2.0","id":5,"method":"resources/read","params":{"uri":"file:///srv/data/a%20b"}}"#,
+        r#"{"jsonrpc":"2.0","id":6,"method":"tools/call","params":{"name":"git_add","arguments":{"repo_path":"/srv/data","files":["a","b"]}}}"#,
+        r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"gzip-file-as-resource","arguments":{"data":"https://a.example/x"}}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"read_file","inputSchema":{"type":"object"}},{"name":"ab","inputSchema":{}}],"nextCursor":"n"}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"a"}],"cacheScope":"public","ttlMs":1.50}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"result":{"resources":[{"uri":"file:///a","name":"a"}]}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"result":{"resultType":"inputRequired","inputRequests":{"r":{"method":"sampling/createMessage","params":{}}}}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"no"}}"#,
+    ]
+    .map(|line| line.as_bytes().to_vec())
+    .to_vec()
+}
+
+/// The tables that ship.
+pub fn tables() -> Vec<Vec<u8>> {
+    cap_mcp::BUILTIN_TABLES.map(|(_, text)| text.as_bytes().to_vec()).to_vec()
+}
+
+/// A log, as it was written and closed.
+pub fn logs() -> Vec<Vec<u8>> {
+    let folder = tempfile::tempdir().unwrap();
+    let registry = Arc::new(MemoryRegistry::default());
+    let keys = signers().audit.clone();
+    let log =
+        AuditLog::create(folder.path(), "guard", keys, registry, &Fixed, granted_at()).unwrap();
+    for number in 0..6 {
+        let at = granted_at() + Duration::milliseconds(400 * number);
+        let record = Record::new(Kind::Ruling, "trace", at)
+            .principal("agent")
+            .tool("fs/read")
+            .decision(if number % 2 == 0 { Decision::Allow } else { Decision::Deny });
+        log.append(record, Durability::Written).unwrap();
+    }
+    log.close(granted_at() + Duration::seconds(9)).unwrap();
+    let whole = std::fs::read(log.path()).unwrap();
+    let half = whole[..whole.len() / 2].to_vec();
+    vec![whole, half]
+}
+
+/// Whole tokens, and the claims of one.
+pub fn tokens() -> Vec<Vec<u8>> {
+    let token = token();
+    vec![token.clone().into_bytes(), part(&token, 1), part(&token, 0)]
+}
+
+/// The claims of a good token.
+pub(super) fn claims() -> Vec<u8> {
+    part(&token(), 1)
+}
+
+fn token() -> String {
+    let text = String::from_utf8(capabilities().swap_remove(0)).unwrap();
+    issue(&Capability::from_json(&text).unwrap())
+}
+
+fn part(token: &str, nth: usize) -> Vec<u8> {
+    URL_SAFE_NO_PAD.decode(token.split('.').nth(nth).unwrap()).unwrap()
+}

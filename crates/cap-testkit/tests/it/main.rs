@@ -1,0 +1,163 @@
+//! The fuzz bodies, replayed on stable.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails panics"
+)]
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use cap_testkit::fuzz::{self, seeds};
+
+type Body = (&'static str, fn(&[u8]), fn() -> Vec<Vec<u8>>);
+
+const BODIES: [Body; 5] = [
+    ("audit_read", fuzz::audit_read, seeds::logs),
+    ("capability_decode", fuzz::capability_decode, seeds::capabilities),
+    ("message_read", fuzz::message_read, seeds::messages),
+    ("token_validate", fuzz::token_validate, seeds::tokens),
+    ("tool_table", fuzz::tool_table, seeds::tables),
+];
+
+/// Every body over its seeds, mutated seeds and noise. `MCP_SECURITY_FUZZ_ITERS` says how many
+/// inputs each gets, `MCP_SECURITY_SEED` which.
+#[test]
+fn fuzz_smoke() {
+    let number = |name, default| {
+        std::env::var(name).map_or(default, |text: String| text.parse::<u64>().unwrap())
+    };
+    let iterations = number("MCP_SECURITY_FUZZ_ITERS", 2_000);
+    let seed = number("MCP_SECURITY_SEED", 1);
+    for (name, body, seeds) in BODIES {
+        let seeds = seeds();
+        let mut random = Random(seed);
+        for input in &seeds {
+            run(name, body, input);
+        }
+        for _ in 0..iterations {
+            run(name, body, &mutated(&seeds, &mut random));
+        }
+        println!("{name}: {} seeds, {iterations} inputs, MCP_SECURITY_SEED={seed}", seeds.len());
+    }
+}
+
+#[test]
+fn the_seeds_are_good_inputs() {
+    for text in seeds::capabilities() {
+        cap_core::Capability::from_json(std::str::from_utf8(&text).unwrap()).unwrap();
+    }
+    for line in seeds::messages() {
+        cap_mcp::read(&line).unwrap();
+    }
+    let tokens = seeds::tokens();
+    cap_token::inspect(std::str::from_utf8(&tokens[0]).unwrap()).unwrap();
+    assert!(seeds::logs()[0].split(|byte| *byte == b'\n').count() > 8);
+}
+
+fn run(name: &str, body: fn(&[u8]), input: &[u8]) {
+    let outcome = catch_unwind(AssertUnwindSafe(|| body(input)));
+    assert!(outcome.is_ok(), "{name} fails on b\"{}\"", input.escape_ascii());
+}
+
+/// One seed, changed in one to eight places; now and then two seeds joined, or noise.
+fn mutated(seeds: &[Vec<u8>], random: &mut Random) -> Vec<u8> {
+    let mut input = random.choose(seeds).clone();
+    match random.below(16) {
+        0 => input = (0..random.below(200)).map(|_| random.byte()).collect(),
+        1 => {
+            let other = random.choose(seeds);
+            input.truncate(random.below(input.len() + 1));
+            input.extend(&other[random.below(other.len())..]);
+        }
+        _ => {}
+    }
+    for _ in 0..=random.below(8) {
+        change(&mut input, random);
+    }
+    input
+}
+
+fn change(input: &mut Vec<u8>, random: &mut Random) {
+    const TOKENS: [&str; 36] = [
+        "\"",
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        ":",
+        "null",
+        "true",
+        "0",
+        "-1",
+        "1.0",
+        "1e400",
+        "9007199254740993",
+        "\"*\"",
+        "*",
+        "**",
+        "?",
+        "/",
+        "..",
+        "/../",
+        "%2e",
+        "\\u0000",
+        "\\ud800",
+        "\n",
+        "\r",
+        "\0",
+        "\u{feff}",
+        "\u{202e}",
+        "\"and\":[{}],",
+        "\"paths\":[\"/\"],",
+        "\"kinds\":[],",
+        "[paths]",
+        "a.example",
+        "=",
+        "\"id\":1,",
+    ];
+    let at = random.below(input.len() + 1);
+    let end = at + random.below((input.len() - at).min(24) + 1);
+    match random.below(6) {
+        0 if at < input.len() => input[at] ^= 1 << random.below(8),
+        1 if at < input.len() => input[at] = random.byte(),
+        2 => drop(input.drain(at..end)),
+        3 => {
+            let piece = input[at..end].to_vec();
+            let to = random.below(input.len() + 1);
+            input.splice(to..to, piece);
+        }
+        _ => {
+            let token = random.choose(&TOKENS);
+            input.splice(at..if random.below(2) == 0 { at } else { end }, token.bytes());
+        }
+    }
+}
+
+/// SplitMix64.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.next() % u64::try_from(bound.max(1)).unwrap()).unwrap()
+    }
+
+    fn byte(&mut self) -> u8 {
+        self.next().to_le_bytes()[0]
+    }
+
+    fn choose<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+        &from[self.below(from.len())]
+    }
+}
