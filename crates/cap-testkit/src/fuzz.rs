@@ -13,9 +13,10 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cap_audit::{Keys, VerifyKeys, parse_line, verify_bytes};
-use cap_core::Capability;
+use cap_core::{Capability, CapabilityId};
 use cap_crypto::{MacKeyring, Purpose, RandomError, SecureRandom, SigningKeyring};
 use cap_token::{Issuer, ValidateError, Validator, inspect};
+use mcp_guard::policy::Policy;
 
 use crate::strategy::granted_at;
 
@@ -36,6 +37,16 @@ pub fn message_read(data: &[u8]) {
     for line in data.split(|byte| *byte == b'\n') {
         message::is_read_safely(line);
     }
+}
+
+/// A session that a policy was read with can be granted, at any time.
+pub fn policy_file(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let Ok(policy) = Policy::parse(text) else { return };
+    let Some(grant) = policy.session(granted_at()) else { return };
+    let id = CapabilityId::new([7; 10], granted_at());
+    let granted = Capability::grant(id, grant, granted_at()).unwrap();
+    capability::round_trips(&granted);
 }
 
 /// A tool table that is read derives requests whose paths are what the server will read.
@@ -80,7 +91,7 @@ pub fn token_validate(data: &[u8]) {
         assert!(!accepted || inspect(text).is_ok());
     }
     // As the header of good claims, and as the claims under a good header.
-    let _ = guard.validate(&signed(data, &seeds::claims()), granted_at());
+    let _ = guard.validate(&signed(data, seeds::claims()), granted_at());
     let kid = signers().tokens.active();
     let header = format!(r#"{{"alg":"EdDSA","kid":"{kid}","typ":"at+jwt"}}"#);
     let token = signed(header.as_bytes(), data);

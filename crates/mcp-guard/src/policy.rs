@@ -145,7 +145,8 @@ impl Policy {
     }
 
     /// What the session grant is at `now`; none, where the policy grants nothing.
-    pub(crate) fn session(&self, now: DateTime<Utc>) -> Option<RootGrant> {
+    #[must_use]
+    pub fn session(&self, now: DateTime<Utc>) -> Option<RootGrant> {
         let session = self.session.as_ref()?;
         let lifetime = session.lifetime_seconds.map(|seconds| TimeDelta::seconds(seconds.into()));
         Some(RootGrant {

@@ -129,7 +129,7 @@ fn tool_request(name: &str, texts: &[String]) -> Option<AccessRequest> {
         0 => Mapping::Unlisted,
         1 => Mapping::Listed { kinds: Kinds::NONE, unlisted_argument: Some("a".to_owned()) },
         _ => Mapping::Listed {
-            kinds: Kinds::NONE.with(if at % 2 == 0 { Kind::Path } else { Kind::Url }),
+            kinds: Kinds::NONE.with(if at.is_multiple_of(2) { Kind::Path } else { Kind::Url }),
             unlisted_argument: None,
         },
     };

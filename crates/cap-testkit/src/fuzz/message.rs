@@ -91,7 +91,7 @@ fn can_be_filtered(response: &Response<'_>) {
         for era in [Era::Legacy, Era::Stateless] {
             let mut kept = Vec::new();
             let mut keep = |name: &str| {
-                let keeps = name.len() % 2 == 0;
+                let keeps = name.len().is_multiple_of(2);
                 kept.extend(keeps.then(|| name.to_owned()));
                 keeps
             };

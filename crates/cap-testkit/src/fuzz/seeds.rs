@@ -1,6 +1,6 @@
 //! Good inputs for each body, to begin with.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -21,6 +21,42 @@ pub fn capabilities() -> Vec<Vec<u8>> {
     let trees: Vec<_> = (0..8).map(|_| tree().new_tree(&mut runner).unwrap().current()).collect();
     let delegated = trees.iter().flat_map(|tree| tree.places().map(|place| tree.at(place).clone()));
     roots.into_iter().chain(delegated).map(|one| one.to_json().into_bytes()).collect()
+}
+
+/// Policies: the documented ones, and one with everything in it.
+pub fn policies() -> Vec<Vec<u8>> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/guide/policies");
+    let files = std::fs::read_dir(folder).unwrap();
+    let mut all: Vec<_> = files.map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect();
+    all.sort();
+    all.push(
+        br#"version = 1
+server = "s"
+base = "/b"
+explain = "code"
+[table.tools.t.arguments]
+p = { kind = "path", operations = ["read", "delete"], recursive = true, literal = ["glob"] }
+"q[].u" = { kind = "url", operations = ["read"], optional = true }
+[session]
+principal = "p"
+resource_type = "url"
+resource = "https://*.example.org/a"
+operations = ["read"]
+lifetime_seconds = 60
+[session.constraints]
+allowed_domains = ["*.example.org"]
+protocols = ["https"]
+max_delegation_depth = 2
+[session.constraints.arguments."s/t".p]
+constraint_type = "one_of"
+values = ["a", 1, 1.5]
+[environment]
+pass = ["A"]
+set = { B = "c" }
+"#
+        .to_vec(),
+    );
+    all
 }
 
 /// Messages of both eras, in both directions.
@@ -63,7 +99,7 @@ pub fn logs() -> Vec<Vec<u8>> {
             .principal("agent")
             .tool("fs/read")
             .decision(if number % 2 == 0 { Decision::Allow } else { Decision::Deny });
-        log.append(record, Durability::Written).unwrap();
+        let _receipt = log.append(record, Durability::Written).unwrap();
     }
     log.close(granted_at() + Duration::seconds(9)).unwrap();
     let whole = std::fs::read(log.path()).unwrap();
@@ -78,8 +114,9 @@ pub fn tokens() -> Vec<Vec<u8>> {
 }
 
 /// The claims of a good token.
-pub(super) fn claims() -> Vec<u8> {
-    part(&token(), 1)
+pub(super) fn claims() -> &'static [u8] {
+    static CLAIMS: OnceLock<Vec<u8>> = OnceLock::new();
+    CLAIMS.get_or_init(|| part(&token(), 1))
 }
 
 fn token() -> String {
@@ -89,4 +126,31 @@ fn token() -> String {
 
 fn part(token: &str, nth: usize) -> Vec<u8> {
     URL_SAFE_NO_PAD.decode(token.split('.').nth(nth).unwrap()).unwrap()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{validator, verify_keys};
+    use super::*;
+
+    fn text(bytes: &[u8]) -> &str {
+        std::str::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn every_seed_is_a_good_input() {
+        for capability in capabilities() {
+            Capability::from_json(text(&capability)).unwrap();
+        }
+        for line in messages() {
+            cap_mcp::read(&line).unwrap();
+        }
+        for table in tables() {
+            toml::from_str::<cap_mcp::ToolTable>(text(&table)).unwrap();
+        }
+        let token = tokens().swap_remove(0);
+        validator("guard").validate(text(&token), granted_at()).unwrap();
+        let report = cap_audit::verify_bytes(&logs()[0], None, verify_keys());
+        assert!(report.fault.is_none() && report.records > 8, "{report:?}");
+    }
 }

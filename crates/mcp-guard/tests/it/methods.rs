@@ -223,7 +223,7 @@ fn the_guards_own_folders_are_refused_even_where_everything_is_granted() {
     policy.insert_str(0, "tool_table = \"demo\"\n");
     let (mut client, mut server) = place.play(&policy);
     std::os::unix::fs::symlink(place.path("state"), place.path("link")).unwrap();
-    std::fs::hard_link(place.path("state/keys/token-sign.json"), place.path("hard.json")).unwrap();
+    std::fs::hard_link(place.path("policy.toml"), place.path("hard.toml")).unwrap();
     for path in [
         "state",
         "state/keys/token-sign.json",
@@ -233,10 +233,9 @@ fn the_guards_own_folders_are_refused_even_where_everything_is_granted() {
         "link/keys/capability-mac.json",
         "policy.toml",
         "./policy.toml",
-        "hard.json",
+        "hard.toml",
     ] {
         let path = place.text(path);
-        eprintln!("{path}");
         let refused = client.call("read_file", &json!({ "path": path }));
         assert_refused(&refused, "state-protected");
         let uri = json!({ "uri": format!("file://{path}") });
