@@ -171,9 +171,12 @@ impl Clause {
     /// Whether what `self` permits, `other` permits too, as far as that is decided syntactically.
     pub(crate) fn implies(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Paths(a), Self::Paths(b)) => {
-                beyond(a, b, PathPattern::is_surely_within).is_empty()
-            }
+            (Self::Commands(a), Self::Commands(b)) => all_within(a, b, Program::is_within),
+            (Self::Domains(a), Self::Domains(b)) => all_within(a, b, DomainPattern::is_within),
+            (Self::Methods(a), Self::Methods(b)) => all_within(a, b, MethodPattern::is_within),
+            (Self::Paths(a), Self::Paths(b)) => all_within(a, b, PathPattern::is_surely_within),
+            (Self::Tools(a), Self::Tools(b)) => all_within(a, b, ToolPattern::is_within),
+            (Self::Urls(a), Self::Urls(b)) => all_within(a, b, UrlPattern::is_within),
             _ => self.sort() == other.sort() && self.excess(other).is_empty(),
         }
     }
@@ -463,6 +466,14 @@ fn maximal<T: Ord + Clone>(mut list: Vec<T>, is_within: impl Fn(&T, &T) -> bool)
     let all = list.clone();
     list.retain(|one| !all.iter().any(|other| other != one && is_within(one, other)));
     list
+}
+
+/// Of two sorted lists, whether all of the first is included in the second. Without an allocation
+/// and with an end at the first that is not: clauses are compared pair by pair.
+fn all_within<T: Ord>(a: &[T], b: &[T], is_within: impl Fn(&T, &T) -> bool) -> bool {
+    let included =
+        |one| b.binary_search(one).is_ok() || b.iter().any(|other| is_within(one, other));
+    a.iter().all(included)
 }
 
 fn beyond<T: Display>(a: &[T], b: &[T], is_within: impl Fn(&T, &T) -> bool) -> Vec<String> {

@@ -8,6 +8,7 @@
     clippy::string_slice,
     reason = "a test that fails panics"
 )]
+#![allow(clippy::needless_pass_by_value, reason = "`json!` makes values, not references")]
 
 mod arguments;
 mod authority;

@@ -99,6 +99,9 @@ fn a_session_takes_its_capabilities_with_it() {
     let theirs = scene.grant_in(other, path_grant("agent", "/srv"));
     let shell = scene.grant(path_grant("agent", "/srv"));
     assert!([&mine, &child, &theirs, &shell].iter().all(|c| stands(&scene.kernel, c).is_none()));
+    let listed = scene.kernel.list(now()).unwrap();
+    let sessions: Vec<_> = listed.iter().map(|standing| standing.session).collect();
+    assert_eq!(sessions, [Some(session), Some(session), Some(other), None]);
     scene.revoke(Target::Session(session));
     for kernel in [&scene.kernel, &scene.another_kernel()] {
         assert_eq!(stands(kernel, &mine), REVOKED);
