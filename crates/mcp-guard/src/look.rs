@@ -36,30 +36,39 @@ fn physical(
         Reach::Object => cap_fs::Reach::Object,
         Reach::Subtree => cap_fs::Reach::Subtree,
     };
-    // SECURITY: asked for every path, whatever the authority and whatever the granted folder.
-    match cap_fs::follow(Path::new(&path.raw)) {
-        Ok(found) => match protected.touches(&found, reach) {
-            Ok(false) => {}
-            Ok(true) => return Physical::Refused(DenyCode::StateProtected),
-            Err(error) => return Physical::Refused(code_of(&error)),
-        },
-        Err(error) => return Physical::Refused(code_of(&error)),
+    let mut found = None;
+    let mut beneath = Vec::new();
+    for root in roots(&path.path) {
+        let (answer, object) = look_beneath(root, path);
+        beneath.push(answer);
+        found = found.or(object);
     }
-    let roots = roots(&path.path);
-    Physical::Resolved(roots.into_iter().map(|root| beneath(root, path)).collect())
+    // SECURITY: asked for every path, whatever the authority and whatever the granted folder. What
+    // was found beneath a folder is what the path leads to; else it is followed wherever it leads.
+    let touches = match found.map_or_else(|| cap_fs::follow(Path::new(&path.raw)), Ok) {
+        Ok(found) => protected.touches(&found, reach),
+        Err(error) => Err(error),
+    };
+    match touches {
+        Ok(false) => Physical::Resolved(beneath),
+        Ok(true) => Physical::Refused(DenyCode::StateProtected),
+        Err(error) => Physical::Refused(code_of(&error)),
+    }
 }
 
-fn beneath(root: AbsPath, path: &PathRequest) -> Beneath {
+fn look_beneath(root: AbsPath, path: &PathRequest) -> (Beneath, Option<Resolved>) {
     let found = cap_fs::witness(
         Path::new(root.as_str()),
         Path::new(path.path.as_str()),
         Path::new(&path.raw),
     );
-    let (real, size) = match found {
-        Ok(found) => (real_of(&root, &found), found.size()),
-        Err(error) => (Err(code_of(&error)), 0),
-    };
-    Beneath { root, real, size }
+    match found {
+        Ok(found) => {
+            let (real, size) = (real_of(&root, &found), found.size());
+            (Beneath { root, real, size }, Some(found))
+        }
+        Err(error) => (Beneath { root, real: Err(code_of(&error)), size: 0 }, None),
+    }
 }
 
 fn real_of(root: &AbsPath, found: &Resolved) -> Result<AbsPath, DenyCode> {

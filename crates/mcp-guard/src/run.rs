@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -21,15 +22,17 @@ use crate::relay::{End, Sink, client_to_server, server_to_client, sink};
 use crate::session::Session;
 
 /// How long a server has to end by itself once nobody talks to it any more.
-const GRACE: Duration = Duration::from_millis(1000);
-/// How long it has after being told to.
-const LAST_GRACE: Duration = Duration::from_millis(500);
+const GRACE: Duration = Duration::from_millis(700);
+/// How long it has after being told to, and what it has said to come through after its end.
+const LAST_GRACE: Duration = Duration::from_millis(300);
 
 /// What ends a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Event {
     Client(End),
     Server(End),
+    /// The server's process has ended, whoever still holds its output.
+    Exited,
     Signal(i32),
 }
 
@@ -109,6 +112,23 @@ fn relay(
         });
     }
     {
+        let (to_server, to_client, events) =
+            (to_server.clone(), to_client.clone(), events.clone());
+        std::thread::spawn(move || {
+            wait_for_client(&to_server, &to_client);
+            let _ = events.send(Event::Client(End::Closed));
+        });
+    }
+    {
+        let (process, events) = (pid(&child), events.clone());
+        std::thread::spawn(move || {
+            // Where the system cannot say, the end of its output does.
+            if has_exited(process, WaitIdOptions::empty()) {
+                let _ = events.send(Event::Exited);
+            }
+        });
+    }
+    {
         let (guard, to_server) = (Arc::clone(&session.guard), to_server.clone());
         let events = events.clone();
         std::thread::spawn(move || {
@@ -118,6 +138,19 @@ fn relay(
     }
     let event = occurred.recv().unwrap_or(Event::Client(End::Closed));
     finish(child, event, &to_server, occurred)
+}
+
+/// Waits until the client has closed its end and what it wrote before goes nowhere any more:
+/// who writes to somebody that does not read would never see the end.
+fn wait_for_client(to_server: &Sink, to_client: &Sink) {
+    let stdin = io::stdin();
+    // That the other end is closed is told without being asked for.
+    let mut polled = [PollFd::new(&stdin, PollFlags::empty())];
+    while poll(&mut polled, None).is_err() {}
+    let moves = |sink: &Sink| sink.try_lock_for(LAST_GRACE).is_some();
+    while moves(to_server) && moves(to_client) {
+        std::thread::sleep(LAST_GRACE);
+    }
 }
 
 fn finish(
@@ -131,13 +164,8 @@ fn finish(
             // The server sees the end of its input, and may still answer what it was asked.
             close(to_server);
             let deadline = Instant::now() + GRACE;
-            while let Ok(event) =
-                occurred.recv_timeout(deadline.saturating_duration_since(Instant::now()))
-            {
-                if matches!(event, Event::Server(_) | Event::Signal(_)) {
-                    break;
-                }
-            }
+            let over = |event| matches!(event, Event::Server(_) | Event::Signal(_));
+            wait_for(occurred, deadline, over);
             stop(&mut child, deadline);
             match end {
                 End::Closed | End::Deaf => (ExitCode::SUCCESS, "the client is gone".into()),
@@ -146,7 +174,11 @@ fn finish(
                 }
             }
         }
-        Event::Server(_) | Event::Client(End::Deaf) => {
+        Event::Server(_) | Event::Client(End::Deaf) | Event::Exited => {
+            if event == Event::Exited {
+                let drained = |event| matches!(event, Event::Server(_) | Event::Signal(_));
+                wait_for(occurred, Instant::now() + LAST_GRACE, drained);
+            }
             let status = stop(&mut child, Instant::now() + LAST_GRACE);
             (code_of(status), "the server is gone".into())
         }
@@ -159,6 +191,16 @@ fn finish(
     }
 }
 
+/// Waits for an event of a kind, and no longer than to `deadline`.
+fn wait_for(occurred: &Receiver<Event>, deadline: Instant, wanted: impl Fn(Event) -> bool) {
+    let left = || deadline.saturating_duration_since(Instant::now());
+    while let Ok(event) = occurred.recv_timeout(left()) {
+        if wanted(event) {
+            return;
+        }
+    }
+}
+
 /// Closes the server's input, unless a thread is writing to it: then the end of the child does.
 fn close(to_server: &Sink) {
     if let Some(mut pipe) = to_server.try_lock_for(Duration::from_millis(100)) {
@@ -166,34 +208,49 @@ fn close(to_server: &Sink) {
     }
 }
 
-/// Waits for the child until `deadline`, then ends its group.
+/// Waits for the child until `deadline`, then tells it to end, then ends it; with it ends whatever
+/// it has started.
 fn stop(child: &mut Child, deadline: Instant) -> Option<ExitStatus> {
-    if let Some(status) = wait(child, deadline) {
-        return Some(status);
+    if !exits_by(pid(child), deadline) {
+        signal_group(child, SIGTERM);
+        exits_by(pid(child), Instant::now() + LAST_GRACE);
     }
-    signal_group(child, SIGTERM);
-    if let Some(status) = wait(child, Instant::now() + LAST_GRACE) {
-        return Some(status);
-    }
-    if let Some(group) = Pid::from_raw(i32::try_from(child.id()).unwrap_or(0)) {
+    // INVARIANT: nobody has waited for the child yet, so its group's number is nobody else's.
+    if let Some(group) = pid(child) {
         let _ = kill_process_group(group, Signal::KILL);
     }
     child.wait().ok()
 }
 
-fn wait(child: &mut Child, deadline: Instant) -> Option<ExitStatus> {
+fn exits_by(process: Option<Pid>, deadline: Instant) -> bool {
+    while !has_exited(process, WaitIdOptions::NOHANG) {
+        if Instant::now() >= deadline {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    true
+}
+
+/// Whether a child has ended. It is left to be waited for.
+fn has_exited(process: Option<Pid>, options: WaitIdOptions) -> bool {
+    let Some(process) = process else { return false };
+    let options = options | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
     loop {
-        match child.try_wait() {
-            Ok(Some(status)) => return Some(status),
-            Ok(None) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(5)),
-            _ => return None,
+        match waitid(WaitId::Pid(process), options) {
+            Ok(status) => return status.is_some(),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(_) => return false,
         }
     }
 }
 
+fn pid(child: &Child) -> Option<Pid> {
+    Pid::from_raw(i32::try_from(child.id()).unwrap_or(0))
+}
+
 fn signal_group(child: &Child, signal: i32) {
-    let group = Pid::from_raw(i32::try_from(child.id()).unwrap_or(0));
-    if let (Some(group), Some(signal)) = (group, Signal::from_named_raw(signal)) {
+    if let (Some(group), Some(signal)) = (pid(child), Signal::from_named_raw(signal)) {
         let _ = kill_process_group(group, signal);
     }
 }

@@ -205,6 +205,7 @@ fn beyond_64_clauses_nothing_is_permitted() {
     assert!(over.is_empty() && !over.admits(Kind::Path));
     assert!(over.is_within(&full) && !full.is_within(&over));
     assert_eq!(over.meet(&Authority::top()), over);
+    assert_eq!(Authority::top().meet(&over), over);
     assert_eq!(bytes(&over), r#"{"kinds":[]}"#);
 
     let error = full_delegation(&a, &b).unwrap_err();

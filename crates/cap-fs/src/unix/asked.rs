@@ -39,17 +39,11 @@ impl Asked {
         if bytes.len() >= PATH_MAX {
             return Err(Errno::NAMETOOLONG);
         }
-        let mut pieces: Vec<Piece> = bytes
-            .split(|byte| *byte == b'/')
-            .filter_map(piece)
-            .collect();
+        let mut pieces: Vec<Piece> = bytes.split(|byte| *byte == b'/').filter_map(piece).collect();
         if bytes.ends_with(b"/") {
             pieces.push(Piece::Here);
         }
-        Ok(Self {
-            text: OsString::from_vec(bytes.to_vec()),
-            pieces,
-        })
+        Ok(Self { text: OsString::from_vec(bytes.to_vec()), pieces })
     }
 
     pub(super) fn is_absolute(&self) -> bool {
@@ -59,11 +53,7 @@ impl Asked {
     /// The path as it came; `.` for the empty one, which the system does not know.
     pub(super) fn to_path(&self) -> &Path {
         let empty = self.text.is_empty();
-        Path::new(if empty {
-            OsStr::new(".")
-        } else {
-            self.text.as_os_str()
-        })
+        Path::new(if empty { OsStr::new(".") } else { self.text.as_os_str() })
     }
 }
 

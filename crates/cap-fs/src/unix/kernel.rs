@@ -49,11 +49,7 @@ impl<'a> PlainNames<'a> {
             }
         }
         let must_be_directory = asked.pieces.last() == Some(&Piece::Here);
-        Some(Self {
-            parent,
-            last,
-            must_be_directory,
-        })
+        Some(Self { parent, last, must_be_directory })
     }
 }
 
@@ -86,13 +82,7 @@ fn plain(base: &Base, names: &PlainNames<'_>) -> Result<Option<Resolved>, Errno>
         _ => {}
     }
     let real = names.parent.join(last);
-    Ok(Some(Resolved::existing(
-        object,
-        &stat,
-        real,
-        parent,
-        Some(entry),
-    )))
+    Ok(Some(Resolved::existing(object, &stat, real, parent, Some(entry))))
 }
 
 fn parent(base: &Base, names: &Path) -> Result<Handle, Errno> {
@@ -119,11 +109,7 @@ fn confirmed(base: &Base, asked: &Asked) -> Result<Resolved, Errno> {
     };
     let found = walk(base, asked)?;
     let existing = (found.kind() != Kind::Missing).then(|| found.id());
-    if existing == decided {
-        Ok(found)
-    } else {
-        Err(Errno::AGAIN)
-    }
+    if existing == decided { Ok(found) } else { Err(Errno::AGAIN) }
 }
 
 fn ask(base: &Base, path: &Path, flags: OFlags, resolve: ResolveFlags) -> Result<Handle, Errno> {

@@ -16,10 +16,8 @@ pub(super) type Handle = Arc<OwnedFd>;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const HANDLE: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-const HANDLE: OFlags = OFlags::RDONLY
-    .union(OFlags::NONBLOCK)
-    .union(OFlags::NOCTTY)
-    .union(OFlags::CLOEXEC);
+const HANDLE: OFlags =
+    OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 
 /// Which object it is, as long as a handle to it is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,10 +28,7 @@ pub(super) struct Id {
 
 impl Id {
     pub(super) fn of(stat: &Stat) -> Self {
-        Self {
-            device: stat.st_dev,
-            inode: widen(stat.st_ino),
-        }
+        Self { device: stat.st_dev, inode: widen(stat.st_ino) }
     }
 }
 

@@ -45,11 +45,7 @@ impl Protected {
             .into_iter()
             .map(|path| Folder::open(path.as_ref()))
             .collect::<Result<_, _>>()?;
-        Ok(Self {
-            folders,
-            files: Vec::new(),
-            top,
-        })
+        Ok(Self { folders, files: Vec::new(), top })
     }
 
     /// The same set with single files, each whatever stands at its path when it is asked about: an
@@ -60,8 +56,7 @@ impl Protected {
         I: IntoIterator,
         I::Item: AsRef<Path>,
     {
-        self.files
-            .extend(files.into_iter().map(|file| file.as_ref().to_owned()));
+        self.files.extend(files.into_iter().map(|file| file.as_ref().to_owned()));
         self
     }
 
@@ -89,17 +84,19 @@ impl Protected {
         if reach == Reach::Object || resolved.kind() != Kind::Directory {
             return Ok(false);
         }
-        any(&self.folders, |folder| {
-            self.climb(&folder.handle, |id| id == resolved.id())
-        })
+        any(&self.folders, |folder| self.climb(&folder.handle, |id| id == resolved.id()))
     }
 
     fn is_file_of_ours(&self, resolved: &Resolved, reach: Reach) -> Result<bool, Errno> {
-        any(&self.files, |file| {
-            let ours = system(file)?;
-            let below = reach == Reach::Subtree && resolved.kind() == Kind::Directory;
-            let holds = |place| Ok(below && self.climb(place, |id| id == resolved.id())?);
-            Ok(ours.is_same_object(resolved) || any(ours.places(), holds)?)
+        let below = reach == Reach::Subtree && resolved.kind() == Kind::Directory;
+        any(&self.files, |file| match statat(CWD, file, AtFlags::empty()) {
+            // The usual case, for the price of one call.
+            Ok(stat) if !below => Ok(Id::of(&stat) == resolved.id()),
+            _ => {
+                let ours = system(file)?;
+                let holds = |place| Ok(below && self.climb(place, |id| id == resolved.id())?);
+                Ok(ours.is_same_object(resolved) || any(ours.places(), holds)?)
+            }
         })
     }
 
@@ -131,9 +128,7 @@ impl Folder {
     fn open(path: &Path) -> Result<Self, OpenError> {
         let path = std::path::absolute(path).map_err(OpenError::Io)?;
         let handle = object::open_trusted_directory(&path).map_err(OpenError::of)?;
-        let id = object::stat(&handle)
-            .map(|stat| Id::of(&stat))
-            .map_err(OpenError::of)?;
+        let id = object::stat(&handle).map(|stat| Id::of(&stat)).map_err(OpenError::of)?;
         Ok(Self { path, id, handle })
     }
 

@@ -79,10 +79,7 @@ impl Resolved {
         parent: Handle,
         entry: Option<Entry>,
     ) -> Self {
-        Self {
-            parent: Some(parent),
-            ..Self::of(handle, stat, real, entry)
-        }
+        Self { parent: Some(parent), ..Self::of(handle, stat, real, entry) }
     }
 
     pub(super) fn directory(
@@ -101,17 +98,9 @@ impl Resolved {
         names: Vec<OsString>,
         entry: Option<Entry>,
     ) -> Result<Self, Errno> {
-        let real = names
-            .iter()
-            .fold(real.to_owned(), |real, name| real.join(name));
+        let real = names.iter().fold(real.to_owned(), |real, name| real.join(name));
         let found = Self::directory(ancestor, real, entry)?;
-        Ok(Self {
-            kind: Kind::Missing,
-            size: 0,
-            links: 0,
-            missing: names,
-            ..found
-        })
+        Ok(Self { kind: Kind::Missing, size: 0, links: 0, missing: names, ..found })
     }
 
     /// The first name that is missing, and the directory that does not have it.
@@ -142,16 +131,8 @@ impl Resolved {
     /// The same object as the root of its own, measured again.
     pub(super) fn as_root(&self) -> Result<Self, Errno> {
         let stat = object::stat(&self.handle)?;
-        let fresh = Self::of(
-            self.handle.clone(),
-            &stat,
-            PathBuf::new(),
-            self.entry.clone(),
-        );
-        Ok(Self {
-            parent: self.parent.clone(),
-            ..fresh
-        })
+        let fresh = Self::of(self.handle.clone(), &stat, PathBuf::new(), self.entry.clone());
+        Ok(Self { parent: self.parent.clone(), ..fresh })
     }
 
     /// Which object it is; for a missing one, which its nearest existing ancestor is.
@@ -186,10 +167,7 @@ impl Resolved {
         };
         let entry = self.entry.as_ref().map(|entry| &entry.dir);
         let apart = entry.filter(move |dir| {
-            let holds = self
-                .parent
-                .as_ref()
-                .is_some_and(|parent| Arc::ptr_eq(parent, dir));
+            let holds = self.parent.as_ref().is_some_and(|parent| Arc::ptr_eq(parent, dir));
             !holds && !Arc::ptr_eq(place, dir)
         });
         std::iter::once(place).chain(apart)
@@ -198,10 +176,7 @@ impl Resolved {
 
 impl Entry {
     pub(super) fn new(dir: &Handle, name: &OsStr) -> Self {
-        Self {
-            dir: dir.clone(),
-            name: name.to_owned(),
-        }
+        Self { dir: dir.clone(), name: name.to_owned() }
     }
 
     fn id(&self) -> Result<Id, Errno> {

@@ -103,18 +103,12 @@ pub(super) enum Scope {
 
 impl Base {
     pub(super) fn beneath(path: &Path) -> Result<Self, Errno> {
-        Ok(Self {
-            dir: object::open_trusted_directory(path)?,
-            scope: Scope::Beneath,
-        })
+        Ok(Self { dir: object::open_trusted_directory(path)?, scope: Scope::Beneath })
     }
 
     /// The whole file system, as the system itself resolves absolute paths.
     pub(super) fn slash() -> Result<Self, Errno> {
-        Ok(Self {
-            dir: object::open_trusted_directory(Path::new("/"))?,
-            scope: Scope::InRoot,
-        })
+        Ok(Self { dir: object::open_trusted_directory(Path::new("/"))?, scope: Scope::InRoot })
     }
 
     pub(super) fn resolve(&self, asked: &Asked) -> Result<Resolved, Errno> {

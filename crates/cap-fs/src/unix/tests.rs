@@ -30,9 +30,7 @@ struct Ground {
 
 impl Ground {
     fn new() -> Self {
-        let ground = Self {
-            folder: tempfile::tempdir().unwrap(),
-        };
+        let ground = Self { folder: tempfile::tempdir().unwrap() };
         fs::create_dir(ground.root()).unwrap();
         fs::create_dir(ground.outside()).unwrap();
         fs::write(ground.outside().join("canary"), "canary").unwrap();
@@ -48,10 +46,7 @@ impl Ground {
     }
 
     fn base(&self, scope: Scope) -> Base {
-        Base {
-            scope,
-            ..Base::beneath(&self.root()).unwrap()
-        }
+        Base { scope, ..Base::beneath(&self.root()).unwrap() }
     }
 
     fn dir(&self, path: &str) {
@@ -102,10 +97,7 @@ fn system(base: &Base, path: &str) -> Result<Id, Errno> {
         Scope::InRoot => ResolveFlags::IN_ROOT,
     };
     let path = if path.is_empty() { "." } else { path };
-    let (flags, how) = (
-        OFlags::PATH | OFlags::CLOEXEC,
-        scope | ResolveFlags::NO_MAGICLINKS,
-    );
+    let (flags, how) = (OFlags::PATH | OFlags::CLOEXEC, scope | ResolveFlags::NO_MAGICLINKS);
     let handle = settled(|| openat2(&base.dir, path, flags, Mode::empty(), how))?;
     Ok(Id::of(&rustix::fs::fstat(handle).unwrap()))
 }
@@ -123,9 +115,6 @@ fn number(path: &Path) -> (u64, u64) {
 fn number_of(found: &Resolved) -> (u64, u64) {
     let stat = rustix::fs::fstat(found).unwrap();
     assert_eq!(Id::of(&stat), found.id());
-    #[allow(
-        clippy::useless_conversion,
-        reason = "the width differs between platforms"
-    )]
+    #[allow(clippy::useless_conversion, reason = "the width differs between platforms")]
     (u64::try_from(stat.st_dev).unwrap(), u64::from(stat.st_ino))
 }

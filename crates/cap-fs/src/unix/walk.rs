@@ -26,13 +26,7 @@ pub(super) fn walk(base: &Base, asked: &Asked) -> Result<Resolved, Errno> {
     if asked.is_absolute() && base.scope == Scope::Beneath {
         return Err(Errno::XDEV);
     }
-    let mut walk = Walk {
-        base,
-        below: Vec::new(),
-        pending: Vec::new(),
-        links: 0,
-        entry: None,
-    };
+    let mut walk = Walk { base, below: Vec::new(), pending: Vec::new(), links: 0, entry: None };
     walk.push(&asked.pieces, Origin::Caller);
     walk.run()
 }
@@ -136,13 +130,7 @@ impl Walk<'_> {
             FileType::Directory | FileType::Symlink => Err(Errno::AGAIN),
             _ => {
                 let (real, parent) = (self.real().join(name), self.here().clone());
-                Ok(Resolved::existing(
-                    object,
-                    &stat,
-                    real,
-                    parent,
-                    self.entry.take(),
-                ))
+                Ok(Resolved::existing(object, &stat, real, parent, self.entry.take()))
             }
         }
     }
@@ -170,16 +158,11 @@ impl Walk<'_> {
     }
 
     fn push(&mut self, pieces: &[Piece], origin: Origin) {
-        self.pending.extend(pieces.iter().rev().map(|piece| Step {
-            piece: piece.clone(),
-            origin,
-        }));
+        self.pending.extend(pieces.iter().rev().map(|piece| Step { piece: piece.clone(), origin }));
     }
 
     fn here(&self) -> &Handle {
-        self.below
-            .last()
-            .map_or(&self.base.dir, |(_, directory)| directory)
+        self.below.last().map_or(&self.base.dir, |(_, directory)| directory)
     }
 
     fn is_last(&self) -> bool {

@@ -57,9 +57,7 @@ fn below<'a>(root: &Path, lexical: &'a Path) -> Result<&'a Path, ResolveError> {
     if !lexical.is_absolute() {
         return Err(ResolveError::Escapes);
     }
-    lexical
-        .strip_prefix(root)
-        .map_err(|_| ResolveError::Escapes)
+    lexical.strip_prefix(root).map_err(|_| ResolveError::Escapes)
 }
 
 /// Whether `raw`, resolved as the system resolves it, is `found`, and names it by the same entry of

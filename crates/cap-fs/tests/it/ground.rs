@@ -17,18 +17,11 @@ pub(crate) struct Ground {
 
 impl Ground {
     pub(crate) fn new() -> Self {
-        let ground = Self {
-            folder: tempfile::tempdir().unwrap(),
-        };
+        let ground = Self { folder: tempfile::tempdir().unwrap() };
         for directory in ["data/sub/deep", "data_evil", "secret"] {
             fs::create_dir_all(ground.at(directory)).unwrap();
         }
-        for file in [
-            "data/file",
-            "data/sub/deep/file",
-            "data_evil/file",
-            "secret/file",
-        ] {
+        for file in ["data/file", "data/sub/deep/file", "data_evil/file", "secret/file"] {
             fs::write(ground.at(file), file).unwrap();
         }
         ground
@@ -44,18 +37,13 @@ impl Ground {
     }
 
     pub(crate) fn resolve(&self, relative: &str) -> Result<Resolved, ResolveError> {
-        Root::open(&self.at("data"))
-            .unwrap()
-            .resolve(Path::new(relative))
+        Root::open(&self.at("data")).unwrap().resolve(Path::new(relative))
     }
 }
 
 /// Whether the handle of `found` is the object that stands at `path`.
 pub(crate) fn is_at(found: &Resolved, path: &Path) -> bool {
     let handle = fs::File::from(found.as_fd().try_clone_to_owned().unwrap());
-    let (ours, theirs) = (
-        handle.metadata().unwrap(),
-        fs::symlink_metadata(path).unwrap(),
-    );
+    let (ours, theirs) = (handle.metadata().unwrap(), fs::symlink_metadata(path).unwrap());
     (ours.dev(), ours.ino()) == (theirs.dev(), theirs.ino())
 }

@@ -1,10 +1,6 @@
 //! What the crate promises through its public interface, on trees of our own.
 #![cfg(unix)]
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "everything in here runs in tests only"
-)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "everything in here runs in tests only")]
 
 mod ground;
 mod protected;

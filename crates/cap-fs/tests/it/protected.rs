@@ -15,21 +15,13 @@ fn ground() -> (Ground, Protected) {
 }
 
 fn touches(ground: &Ground, protected: &Protected, path: &str, reach: Reach) -> bool {
-    protected
-        .touches(&ground.resolve(path).unwrap(), reach)
-        .unwrap()
+    protected.touches(&ground.resolve(path).unwrap(), reach).unwrap()
 }
 
 #[test]
 fn a_protected_folder_and_all_below_it_are_touched() {
     let (ground, protected) = ground();
-    let below = [
-        "state",
-        "state/keys",
-        "state/keys/one",
-        "state/new",
-        "state/keys/new/more",
-    ];
+    let below = ["state", "state/keys", "state/keys/one", "state/new", "state/keys/new/more"];
     for path in below {
         assert!(touches(&ground, &protected, path, Reach::Object), "{path}");
         assert!(touches(&ground, &protected, path, Reach::Subtree), "{path}");
@@ -39,19 +31,9 @@ fn a_protected_folder_and_all_below_it_are_touched() {
 #[test]
 fn other_objects_are_not_touched() {
     let (ground, protected) = ground();
-    for path in [
-        "file",
-        "sub",
-        "sub/deep/file",
-        "sub/new",
-        "state_new",
-        "new/state",
-    ] {
+    for path in ["file", "sub", "sub/deep/file", "sub/new", "state_new", "new/state"] {
         assert!(!touches(&ground, &protected, path, Reach::Object), "{path}");
-        assert!(
-            !touches(&ground, &protected, path, Reach::Subtree),
-            "{path}"
-        );
+        assert!(!touches(&ground, &protected, path, Reach::Subtree), "{path}");
     }
 }
 
@@ -60,10 +42,7 @@ fn a_subtree_that_holds_a_protected_folder_is_touched() {
     let (ground, protected) = ground();
     assert!(!touches(&ground, &protected, "", Reach::Object));
     assert!(touches(&ground, &protected, "", Reach::Subtree));
-    let above = Root::open(Path::new("/"))
-        .unwrap()
-        .resolve(Path::new(""))
-        .unwrap();
+    let above = Root::open(Path::new("/")).unwrap().resolve(Path::new("")).unwrap();
     assert!(!protected.touches(&above, Reach::Object).unwrap());
     assert!(protected.touches(&above, Reach::Subtree).unwrap());
 }
@@ -79,10 +58,7 @@ fn a_link_to_a_protected_folder_is_the_folder() {
     // A root of another name, as a bind mount would be.
     ground.link("elsewhere", "data/state/keys");
     for root in ["elsewhere", "elsewhere/one"] {
-        let found = Root::open(&ground.at(root))
-            .unwrap()
-            .resolve(Path::new(""))
-            .unwrap();
+        let found = Root::open(&ground.at(root)).unwrap().resolve(Path::new("")).unwrap();
         assert!(protected.touches(&found, Reach::Object).unwrap(), "{root}");
     }
 }
@@ -98,12 +74,7 @@ fn a_link_that_lies_in_a_protected_folder_is_touched_wherever_it_leads() {
         assert!(touches(&ground, &protected, path, Reach::Object), "{path}");
     }
     // Only passing through changes nothing there.
-    assert!(!touches(
-        &ground,
-        &protected,
-        "state/folder/deep/file",
-        Reach::Object
-    ));
+    assert!(!touches(&ground, &protected, "state/folder/deep/file", Reach::Object));
     assert!(!touches(&ground, &protected, "latch", Reach::Object));
 }
 
@@ -148,10 +119,7 @@ fn several_folders_are_protected_at_once_and_none_is_fine() {
     assert!(touches(&ground, &both, "sub/deep/file", Reach::Object));
     assert!(touches(&ground, &both, "sub", Reach::Subtree));
     assert!(!touches(&ground, &both, "file", Reach::Subtree));
-    let secret = Root::open(&ground.at("secret"))
-        .unwrap()
-        .resolve(Path::new("file"))
-        .unwrap();
+    let secret = Root::open(&ground.at("secret")).unwrap().resolve(Path::new("file")).unwrap();
     assert!(both.touches(&secret, Reach::Object).unwrap());
     let none = Protected::new::<[&Path; 0]>([]).unwrap();
     assert!(!touches(&ground, &none, "", Reach::Subtree));
@@ -163,10 +131,7 @@ fn only_existing_folders_can_be_protected() {
     let answer = Protected::new([ground.at("nothing")]);
     assert!(matches!(answer, Err(OpenError::Missing)), "{answer:?}");
     let answer = Protected::new([ground.at("data"), ground.at("data/file")]);
-    assert!(
-        matches!(answer, Err(OpenError::NotADirectory)),
-        "{answer:?}"
-    );
+    assert!(matches!(answer, Err(OpenError::NotADirectory)), "{answer:?}");
 }
 
 #[test]
@@ -176,10 +141,7 @@ fn an_object_that_lies_too_deep_is_an_error() {
     fs::create_dir_all(&deep).unwrap();
     let found = Root::open(&deep).unwrap().resolve(Path::new("")).unwrap();
     let answer = protected.touches(&found, Reach::Object);
-    assert!(
-        matches!(answer, Err(ResolveError::NameTooLong)),
-        "{answer:?}"
-    );
+    assert!(matches!(answer, Err(ResolveError::NameTooLong)), "{answer:?}");
 }
 
 #[test]

@@ -11,29 +11,20 @@ use crate::ground::{Ground, is_at};
 #[track_caller]
 fn escapes(ground: &Ground, path: &str) {
     let answer = ground.resolve(path);
-    assert!(
-        matches!(answer, Err(ResolveError::Escapes)),
-        "{path}: {answer:?}"
-    );
+    assert!(matches!(answer, Err(ResolveError::Escapes)), "{path}: {answer:?}");
 }
 
 #[track_caller]
 fn missing(ground: &Ground, path: &str) {
     let answer = ground.resolve(path);
-    assert!(
-        matches!(answer, Err(ResolveError::Missing)),
-        "{path}: {answer:?}"
-    );
+    assert!(matches!(answer, Err(ResolveError::Missing)), "{path}: {answer:?}");
 }
 
 #[test]
 fn an_existing_object_is_described_by_its_handle() {
     let ground = Ground::new();
     let file = ground.resolve("sub/deep/file").unwrap();
-    assert_eq!(
-        (file.kind(), file.size(), file.links()),
-        (Kind::File, 18, 1)
-    );
+    assert_eq!((file.kind(), file.size(), file.links()), (Kind::File, 18, 1));
     assert_eq!(file.real(), Path::new("sub/deep/file"));
     assert!(is_at(&file, &ground.at("data/sub/deep/file")));
     let directory = ground.resolve("sub/./deep//").unwrap();
@@ -49,14 +40,7 @@ fn an_existing_object_is_described_by_its_handle() {
 #[test]
 fn dots_and_absolute_paths_do_not_leave_the_root() {
     let ground = Ground::new();
-    for path in [
-        "..",
-        "../data_evil/file",
-        "sub/../../secret/file",
-        "../data/file",
-        "/",
-        "/etc",
-    ] {
+    for path in ["..", "../data_evil/file", "sub/../../secret/file", "../data/file", "/", "/etc"] {
         escapes(&ground, path);
     }
     escapes(&ground, ground.at("data/file").to_str().unwrap());
@@ -109,20 +93,11 @@ fn links_within_the_root_are_followed_to_the_real_path() {
     ground.link("data/twice", "sub/up/down/file");
     ground.link("data/end", "sub/deep/");
     let found = ground.resolve("twice").unwrap();
-    assert_eq!(
-        (found.kind(), found.real()),
-        (Kind::File, Path::new("sub/deep/file"))
-    );
+    assert_eq!((found.kind(), found.real()), (Kind::File, Path::new("sub/deep/file")));
     assert!(is_at(&found, &ground.at("data/sub/deep/file")));
     assert_eq!(ground.resolve("down/..").unwrap().real(), Path::new("sub"));
-    assert_eq!(
-        ground.resolve("sub/up/down/").unwrap().real(),
-        Path::new("sub/deep")
-    );
-    assert_eq!(
-        ground.resolve("end/file").unwrap().real(),
-        Path::new("sub/deep/file")
-    );
+    assert_eq!(ground.resolve("sub/up/down/").unwrap().real(), Path::new("sub/deep"));
+    assert_eq!(ground.resolve("end/file").unwrap().real(), Path::new("sub/deep/file"));
 }
 
 #[test]
@@ -139,11 +114,7 @@ fn a_missing_end_is_told_with_its_nearest_ancestor() {
     ];
     for (path, ancestor, real) in cases {
         let found = ground.resolve(path).unwrap();
-        assert_eq!(
-            (found.kind(), found.size(), found.links()),
-            (Kind::Missing, 0, 0),
-            "{path}"
-        );
+        assert_eq!((found.kind(), found.size(), found.links()), (Kind::Missing, 0, 0), "{path}");
         assert_eq!(found.real(), Path::new(real));
         assert!(is_at(&found, &ground.at("data").join(ancestor)), "{path}");
     }
@@ -152,12 +123,7 @@ fn a_missing_end_is_told_with_its_nearest_ancestor() {
 #[test]
 fn dots_after_a_missing_name_are_refused() {
     let ground = Ground::new();
-    for path in [
-        "new/..",
-        "new/../file",
-        "new/../../secret/file",
-        "sub/new/more/../yet",
-    ] {
+    for path in ["new/..", "new/../file", "new/../../secret/file", "sub/new/more/../yet"] {
         missing(&ground, path);
     }
 }
@@ -168,14 +134,7 @@ fn a_link_to_nothing_is_no_missing_end() {
     ground.link("data/gone", "sub/nothing");
     ground.link("data/gone-deep", "nothing/more");
     ground.link("data/to-gone", "gone");
-    for path in [
-        "gone",
-        "gone/",
-        "gone/more",
-        "gone-deep",
-        "to-gone",
-        "to-gone/more/yet",
-    ] {
+    for path in ["gone", "gone/", "gone/more", "gone-deep", "to-gone", "to-gone/more/yet"] {
         missing(&ground, path);
     }
 }
@@ -184,20 +143,10 @@ fn a_link_to_nothing_is_no_missing_end() {
 fn a_file_is_no_directory() {
     let ground = Ground::new();
     ground.link("data/to-file", "file");
-    for path in [
-        "file/",
-        "file/.",
-        "file/..",
-        "file/new",
-        "file/new/more",
-        "to-file/",
-        "to-file/x",
-    ] {
+    for path in ["file/", "file/.", "file/..", "file/new", "file/new/more", "to-file/", "to-file/x"]
+    {
         let answer = ground.resolve(path);
-        assert!(
-            matches!(answer, Err(ResolveError::NotADirectory)),
-            "{path}: {answer:?}"
-        );
+        assert!(matches!(answer, Err(ResolveError::NotADirectory)), "{path}: {answer:?}");
     }
 }
 
@@ -208,25 +157,16 @@ fn a_root_may_be_one_file() {
     for path in ["data/file", "to-file"] {
         let root = Root::open(&ground.at(path)).unwrap();
         let found = root.resolve(Path::new("")).unwrap();
-        assert_eq!(
-            (found.kind(), found.size(), found.links()),
-            (Kind::File, 9, 1)
-        );
+        assert_eq!((found.kind(), found.size(), found.links()), (Kind::File, 9, 1));
         assert_eq!(found.real(), Path::new(""));
         assert!(is_at(&found, &ground.at("data/file")));
         for below in [".", "x", "x/y"] {
             let answer = root.resolve(Path::new(below));
-            assert!(
-                matches!(answer, Err(ResolveError::NotADirectory)),
-                "{below}: {answer:?}"
-            );
+            assert!(matches!(answer, Err(ResolveError::NotADirectory)), "{below}: {answer:?}");
         }
         for outside in ["/", "/etc"] {
             let answer = root.resolve(Path::new(outside));
-            assert!(
-                matches!(answer, Err(ResolveError::Escapes)),
-                "{outside}: {answer:?}"
-            );
+            assert!(matches!(answer, Err(ResolveError::Escapes)), "{outside}: {answer:?}");
         }
         assert!(root.resolve(Path::new("..")).is_err());
     }
@@ -236,22 +176,10 @@ fn a_root_may_be_one_file() {
 fn a_root_that_cannot_be_opened_says_why() {
     let ground = Ground::new();
     ground.link("gone", "nothing");
-    assert!(matches!(
-        Root::open(&ground.at("nothing")),
-        Err(OpenError::Missing)
-    ));
-    assert!(matches!(
-        Root::open(&ground.at("gone")),
-        Err(OpenError::Missing)
-    ));
-    assert!(matches!(
-        Root::open(&ground.at("data/file/x")),
-        Err(OpenError::NotADirectory)
-    ));
-    assert!(matches!(
-        Root::open(&ground.at("data/file/")),
-        Err(OpenError::NotADirectory)
-    ));
+    assert!(matches!(Root::open(&ground.at("nothing")), Err(OpenError::Missing)));
+    assert!(matches!(Root::open(&ground.at("gone")), Err(OpenError::Missing)));
+    assert!(matches!(Root::open(&ground.at("data/file/x")), Err(OpenError::NotADirectory)));
+    assert!(matches!(Root::open(&ground.at("data/file/")), Err(OpenError::NotADirectory)));
     assert!(matches!(Root::open(Path::new("")), Err(OpenError::Missing)));
 }
 
@@ -260,14 +188,8 @@ fn a_root_behind_a_link_is_the_folder_that_the_link_leads_to() {
     let ground = Ground::new();
     ground.link("way", "data/sub");
     let root = Root::open(&ground.at("way")).unwrap();
-    assert!(is_at(
-        &root.resolve(Path::new("")).unwrap(),
-        &ground.at("data/sub")
-    ));
-    assert!(matches!(
-        root.resolve(Path::new("../file")),
-        Err(ResolveError::Escapes)
-    ));
+    assert!(is_at(&root.resolve(Path::new("")).unwrap(), &ground.at("data/sub")));
+    assert!(matches!(root.resolve(Path::new("../file")), Err(ResolveError::Escapes)));
 }
 
 #[test]
@@ -276,10 +198,7 @@ fn a_root_stays_the_folder_that_it_was() {
     let root = Root::open(&ground.at("data")).unwrap();
     fs::rename(ground.at("data"), ground.at("moved")).unwrap();
     fs::rename(ground.at("secret"), ground.at("data")).unwrap();
-    assert!(is_at(
-        &root.resolve(Path::new("file")).unwrap(),
-        &ground.at("moved/file")
-    ));
+    assert!(is_at(&root.resolve(Path::new("file")).unwrap(), &ground.at("moved/file")));
 }
 
 #[test]
@@ -291,10 +210,7 @@ fn loops_end() {
     ground.link("data/sub/again", "../sub/again/again");
     for path in ["self", "self/x", "one", "two", "sub/again"] {
         let answer = ground.resolve(path);
-        assert!(
-            matches!(answer, Err(ResolveError::Loop)),
-            "{path}: {answer:?}"
-        );
+        assert!(matches!(answer, Err(ResolveError::Loop)), "{path}: {answer:?}");
     }
 }
 
@@ -306,24 +222,14 @@ fn names_that_the_system_does_not_know_are_refused() {
     assert!(matches!(root.resolve(nul), Err(ResolveError::InvalidName)));
     let long_name = "n".repeat(256);
     let long_path = "./".repeat(2048);
-    for path in [
-        &long_name,
-        &format!("sub/{long_name}/x"),
-        &format!("new/{long_name}"),
-        &long_path,
-    ] {
+    for path in [&long_name, &format!("sub/{long_name}/x"), &format!("new/{long_name}"), &long_path]
+    {
         let answer = root.resolve(Path::new(path));
-        assert!(
-            matches!(answer, Err(ResolveError::NameTooLong)),
-            "{answer:?}"
-        );
+        assert!(matches!(answer, Err(ResolveError::NameTooLong)), "{answer:?}");
     }
     assert!(root.resolve(Path::new(&"./".repeat(2047))).is_ok());
     let bytes = OsStr::from_bytes(b"\xff\xfe new\n");
-    assert_eq!(
-        root.resolve(Path::new(bytes)).unwrap().real(),
-        Path::new(bytes)
-    );
+    assert_eq!(root.resolve(Path::new(bytes)).unwrap().real(), Path::new(bytes));
 }
 
 #[cfg(target_os = "linux")]
@@ -357,10 +263,7 @@ fn errors_say_nothing_of_where_a_link_leads() {
     for path in ["relative", "gone"] {
         let error = ground.resolve(path).unwrap_err();
         let said = format!("{error} {error:?}");
-        assert!(
-            !said.contains("secret") && !said.contains("nothing"),
-            "{said}"
-        );
+        assert!(!said.contains("secret") && !said.contains("nothing"), "{said}");
     }
 }
 
@@ -370,7 +273,8 @@ fn a_missing_name_of_which_another_spelling_is_there_is_refused() {
     // Composed on the disk: a link that leads out. The Kelvin sign is composed to the letter K.
     ground.link("data/caf\u{e9}", "../secret");
     fs::write(ground.at("data/K"), "k").unwrap();
-    for (asked, twin) in [("cafe\u{301}", true), ("\u{212a}", true), ("cafe", false), ("k", false)] {
+    for (asked, twin) in [("cafe\u{301}", true), ("\u{212a}", true), ("cafe", false), ("k", false)]
+    {
         match ground.resolve(asked) {
             Err(ResolveError::InvalidName) => assert!(twin, "{asked}"),
             Ok(found) => assert!(!twin && found.kind() == Kind::Missing, "{asked}"),

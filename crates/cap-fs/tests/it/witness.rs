@@ -9,10 +9,7 @@ use crate::ground::{Ground, is_at};
 
 /// `lexical` and `raw` below the folder that holds everything; the root is `data`.
 fn ask(ground: &Ground, lexical: &str, raw: &str) -> Result<Resolved, ResolveError> {
-    let raw = format!(
-        "{}/{raw}",
-        ground.at("").to_str().unwrap().trim_end_matches('/')
-    );
+    let raw = format!("{}/{raw}", ground.at("").to_str().unwrap().trim_end_matches('/'));
     witness(&ground.at("data"), &ground.at(lexical), Path::new(&raw))
 }
 
@@ -25,20 +22,9 @@ fn escapes(answer: &Result<Resolved, ResolveError>) {
 fn a_normal_path_is_answered_with_its_object() {
     let ground = Ground::new();
     let found = ask(&ground, "data/sub/deep/file", "data/sub/deep/file").unwrap();
-    assert_eq!(
-        (found.kind(), found.real()),
-        (Kind::File, Path::new("sub/deep/file"))
-    );
-    assert!(is_at(
-        &ask(&ground, "data", "data").unwrap(),
-        &ground.at("data")
-    ));
-    assert_eq!(
-        ask(&ground, "data/new/more", "data/new/more")
-            .unwrap()
-            .kind(),
-        Kind::Missing
-    );
+    assert_eq!((found.kind(), found.real()), (Kind::File, Path::new("sub/deep/file")));
+    assert!(is_at(&ask(&ground, "data", "data").unwrap(), &ground.at("data")));
+    assert_eq!(ask(&ground, "data/new/more", "data/new/more").unwrap().kind(), Kind::Missing);
 }
 
 #[test]
@@ -73,17 +59,9 @@ fn other_spellings_of_the_same_object_pass() {
 #[test]
 fn a_slash_after_a_file_is_what_the_system_says() {
     let ground = Ground::new();
-    for raw in [
-        "data/file/",
-        "data/file/.",
-        "data/file/../file",
-        "data/file/x/..",
-    ] {
+    for raw in ["data/file/", "data/file/.", "data/file/../file", "data/file/x/.."] {
         let answer = ask(&ground, "data/file", raw);
-        assert!(
-            matches!(answer, Err(ResolveError::NotADirectory)),
-            "{raw}: {answer:?}"
-        );
+        assert!(matches!(answer, Err(ResolveError::NotADirectory)), "{raw}: {answer:?}");
     }
 }
 
@@ -159,15 +137,8 @@ fn a_root_that_is_one_file_has_one_path() {
     assert!(witness(&root, &root, &root).is_ok());
     assert!(witness(&root, &root, &ground.at("data/sub/../file")).is_ok());
     let answer = witness(&root, &ground.at("data/file/x"), &ground.at("data/file/x"));
-    assert!(
-        matches!(answer, Err(ResolveError::NotADirectory)),
-        "{answer:?}"
-    );
-    escapes(&witness(
-        &root,
-        &ground.at("data/other"),
-        &ground.at("data/other"),
-    ));
+    assert!(matches!(answer, Err(ResolveError::NotADirectory)), "{answer:?}");
+    escapes(&witness(&root, &ground.at("data/other"), &ground.at("data/other")));
 }
 
 #[test]
@@ -177,11 +148,7 @@ fn a_root_behind_a_link_of_the_operator_is_fine() {
     let (root, lexical) = (ground.at("way"), ground.at("way/sub/deep/file"));
     assert!(witness(&root, &lexical, &lexical).is_ok());
     assert!(witness(&root, &lexical, &ground.at("way/sub/./deep/file")).is_ok());
-    escapes(&witness(
-        &root,
-        &ground.at("data/file"),
-        &ground.at("data/file"),
-    ));
+    escapes(&witness(&root, &ground.at("data/file"), &ground.at("data/file")));
 }
 
 #[test]
@@ -189,32 +156,17 @@ fn paths_that_are_not_normal_or_not_absolute_are_refused() {
     let ground = Ground::new();
     let root = ground.at("data");
     let file = ground.at("data/file");
-    for lexical in [
-        "data//file",
-        "data/./file",
-        "data/sub/../file",
-        "data/sub/",
-        "data/../secret",
-    ] {
+    for lexical in ["data//file", "data/./file", "data/sub/../file", "data/sub/", "data/../secret"]
+    {
         let lexical = format!("{}{lexical}", ground.at("").to_str().unwrap());
         let answer = witness(&root, Path::new(&lexical), Path::new(&lexical));
-        assert!(
-            matches!(answer, Err(ResolveError::InvalidName)),
-            "{lexical}: {answer:?}"
-        );
+        assert!(matches!(answer, Err(ResolveError::InvalidName)), "{lexical}: {answer:?}");
     }
-    escapes(&witness(
-        &root,
-        Path::new("data/file"),
-        Path::new("data/file"),
-    ));
+    escapes(&witness(&root, Path::new("data/file"), Path::new("data/file")));
     escapes(&witness(&root, &file, Path::new("file")));
     escapes(&witness(&root, &file, Path::new("")));
     let nul = root.join(OsStr::from_bytes(b"\0"));
-    assert!(matches!(
-        witness(&root, &nul, &nul),
-        Err(ResolveError::InvalidName)
-    ));
+    assert!(matches!(witness(&root, &nul, &nul), Err(ResolveError::InvalidName)));
     assert!(matches!(
         witness(&ground.at("no"), &ground.at("no/x"), &file),
         Err(ResolveError::Missing)
@@ -229,9 +181,6 @@ fn the_whole_file_system_may_be_the_root() {
     assert!(is_at(&found, &file));
     assert_eq!(Path::new("/").join(found.real()), file);
     let slash = Path::new("/");
-    assert_eq!(
-        witness(slash, slash, Path::new("//")).unwrap().kind(),
-        Kind::Directory
-    );
+    assert_eq!(witness(slash, slash, Path::new("//")).unwrap().kind(), Kind::Directory);
     assert!(witness(slash, slash, Path::new("/..")).is_ok());
 }

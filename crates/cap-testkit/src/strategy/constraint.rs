@@ -1,6 +1,7 @@
 //! Constraints, in their wire form.
 
 use proptest::collection::vec;
+use proptest::option::weighted;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use serde_json::{Map, Value, json};
@@ -17,11 +18,8 @@ pub fn few_constraints() -> impl Strategy<Value = Value> {
 
 fn at_most(share: f64) -> impl Strategy<Value = Value> {
     let obligations = (
-        proptest::option::weighted(
-            share,
-            (1_u64..9).prop_map(|max| json!({"max": max, "per_seconds": 60})),
-        ),
-        proptest::option::weighted(share, (0_u8..=16).prop_map(Value::from)),
+        weighted(share, (1_u64..9).prop_map(|max| json!({"max": max, "per_seconds": 60}))),
+        weighted(share, (0_u8..=16).prop_map(Value::from)),
     );
     let more = prop_oneof![4 => Just(Vec::new()), 1 => vec(predicates(share), 1..=2)];
     (predicates(share), obligations, more).prop_map(|(mut set, (rate, depth), and)| {
@@ -38,8 +36,11 @@ fn at_most(share: f64) -> impl Strategy<Value = Value> {
 /// The constraints that are predicates of one request.
 fn predicates(share: f64) -> impl Strategy<Value = Value> {
     let one = move |name: &'static str, value: BoxedStrategy<Value>| {
-        proptest::option::weighted(share, value)
-            .prop_map(move |value| Some((name.to_owned(), value?)))
+        weighted(share, value).prop_map(move |value| Some((name.to_owned(), value?)))
+    };
+    // Paths narrow each other in more ways than the others do.
+    let often = move |name: &'static str, value: BoxedStrategy<Value>| {
+        weighted(share * 3.0, value).prop_map(move |value| Some((name.to_owned(), value?)))
     };
     let kinds = || names(&["command", "method", "path", "tool", "url"], 2..=5);
     let all = vec![
@@ -53,7 +54,7 @@ fn predicates(share: f64) -> impl Strategy<Value = Value> {
         one("kinds", kinds()).boxed(),
         one("max_file_size", (0_u64..160).prop_map(Value::from).boxed()).boxed(),
         one("operations", names(&OPERATIONS, 2..=6)).boxed(),
-        one(
+        often(
             "paths",
             vec(path_pattern().prop_map(Value::from), 0..=3).prop_map(Value::Array).boxed(),
         )

@@ -102,7 +102,8 @@ fn when_the_client_goes_the_server_sees_the_end_and_the_guard_ends_well() {
     let ended = ends_in_order(&place, client);
     assert_eq!((ended.code, ended.rest.len(), ended.stderr.as_str()), (Some(0), 0, ""));
     let records = place.records();
-    let told: Vec<_> = records.iter().map(|record| record["body"]["kind"].as_str().unwrap()).collect();
+    let told: Vec<_> =
+        records.iter().map(|record| record["body"]["kind"].as_str().unwrap()).collect();
     for kind in ["opened", "grant", "ruling", "completed", "session", "revocation", "closed"] {
         assert!(told.contains(&kind), "{kind}: {told:?}");
     }
@@ -155,19 +156,41 @@ fn the_exit_code_is_that_of_the_server_also_while_the_client_is_writing_to_it() 
 }
 
 #[test]
+fn a_server_that_closes_its_input_and_ends_later_ends_with_its_own_code() {
+    let place = Place::new();
+    let mut client = script(&place, "read line; exec 0<&-; sleep 0.2; exit 7");
+    let ping = b"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\"}\n";
+    while client.try_send(ping).is_ok() {}
+    assert_eq!(client.ended().code, Some(7));
+    assert_in_order(&place);
+}
+
+#[test]
+fn a_server_that_closes_its_output_is_gone() {
+    let place = Place::new();
+    let client = script(&place, "echo $$ > \"$0/pid\"; exec cat >/dev/null");
+    let server = pid(&place.path("pid"));
+    assert_eq!(ends_in_order(&place, client).code, Some(143));
+    assert_gone(server);
+}
+
+#[test]
 fn the_last_words_of_a_server_are_passed_on() {
     let place = Place::new();
     let text = r#"printf '{"jsonrpc":"2.0","method":"notifications/message"}\n{"jsonrpc":"2.0","method":"notifications/progress"}'; exit 3"#;
     let ended = ends_in_order(&place, script(&place, text));
     assert_eq!(ended.code, Some(3));
-    assert_eq!(ended.rest.concat(), [MARKER, br#"{"jsonrpc":"2.0","method":"notifications/progress"}"#].concat());
+    assert_eq!(
+        ended.rest.concat(),
+        [MARKER, br#"{"jsonrpc":"2.0","method":"notifications/progress"}"#].concat()
+    );
 }
 
 #[test]
 fn a_signal_ends_both_and_the_exit_code_says_which() {
     for (number, code) in [(Signal::TERM, 143), (Signal::INT, 130), (Signal::HUP, 129)] {
         let place = Place::new();
-        let client = script(&place, "echo $$ > \"$0/pid\"; exec cat > \"$0/heard\"");
+        let client = script(&place, "echo $$ > \"$0/pid\"; exec cat");
         let server = pid(&place.path("pid"));
         signal(&client, number);
         let ended = ends_in_order(&place, client);
@@ -225,8 +248,12 @@ fn a_client_that_closed_its_end_of_the_output_is_gone() {
     let text = r#"echo $$ > "$0/pid"; (while echo '{"jsonrpc":"2.0","method":"notifications/message"}'; do sleep 0.05; done) & exec cat >/dev/null"#;
     let folder = place.text("");
     let mut command = place.run(ALLOW_ALL, &["/bin/sh", "-c", text, &folder]);
-    let mut guard =
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut guard = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     let server = pid(&place.path("pid"));
     drop(guard.stdout.take());
     let until = Instant::now() + WITHIN;
@@ -259,7 +286,10 @@ fn a_client_that_does_not_read_can_still_end_everything() {
         std::thread::sleep(Duration::from_millis(300));
         match number {
             None => drop(guard.stdin.take()),
-            Some(number) => kill_process(Pid::from_raw(guard.id().try_into().unwrap()).unwrap(), number).unwrap(),
+            Some(number) => {
+                kill_process(Pid::from_raw(guard.id().try_into().unwrap()).unwrap(), number)
+                    .unwrap()
+            }
         }
         let since = Instant::now();
         let mut ended = guard.try_wait().unwrap();
@@ -288,7 +318,8 @@ fn a_server_that_does_not_read_can_be_ended_too() {
         let guard = Pid::from_raw(client.id().try_into().unwrap()).unwrap();
         // More than all pipes on the way hold: the last of it stays unsent until the guard is gone.
         let writer = std::thread::spawn(move || {
-            let lines = b"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\"}\n".repeat(20_000);
+            let lines =
+                b"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\"}\n".repeat(20_000);
             drop(client.try_send(&lines));
             client
         });
@@ -312,7 +343,10 @@ fn the_death_of_the_client_is_seen_also_while_the_server_does_not_read() {
     let mut guard = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     // The client: it writes more than the pipe to the server holds, and dies.
     let mut client = Command::new("/bin/sh")
-        .args(["-c", "while :; do echo '{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\"}'; done"])
+        .args([
+            "-c",
+            "while :; do echo '{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\"}'; done",
+        ])
         .stdout(guard.stdin.take().unwrap())
         .spawn()
         .unwrap();
@@ -347,10 +381,14 @@ fn a_server_that_cannot_be_started_is_told_and_leaves_everything_in_order() {
         let client = Client::start(&mut place.run(ALLOW_ALL, &[program]));
         let ended = ends_in_order(&place, client);
         assert_eq!(ended.code, Some(2));
-        assert!(ended.stderr.contains("could not be started") && ended.stderr.contains(program), "{}", ended.stderr);
+        assert!(
+            ended.stderr.contains("could not be started") && ended.stderr.contains(program),
+            "{}",
+            ended.stderr
+        );
         assert_eq!(ended.rest.len(), 0);
     }
-    let ended = place.shell(&["run", "--"]);
+    let ended = Client::start(place.program(&["run"]).arg("--")).finish();
     assert_eq!(ended.code, Some(2));
     assert!(ended.stderr.contains("COMMAND"), "{}", ended.stderr);
 }

@@ -99,6 +99,11 @@ impl Server {
         self.lines.recv_timeout(PATIENCE).expect("the server heard no line")
     }
 
+    /// The next line that the server reads, if it comes in time.
+    pub(crate) fn heard_within(&mut self, patience: Duration) -> Option<Vec<u8>> {
+        self.lines.recv_timeout(patience).ok()
+    }
+
     /// The next line that the server reads, parsed.
     #[track_caller]
     pub(crate) fn message(&mut self) -> Value {

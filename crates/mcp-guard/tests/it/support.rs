@@ -230,6 +230,11 @@ impl Client {
         }
     }
 
+    /// The next line, if it comes in time.
+    pub(crate) fn line_within(&mut self, patience: Duration) -> Option<Vec<u8>> {
+        self.lines.recv_timeout(patience).ok()
+    }
+
     /// The next line, parsed.
     #[track_caller]
     pub(crate) fn message(&mut self) -> Value {
@@ -286,11 +291,6 @@ impl Client {
         self.stdin = None;
     }
 
-    /// Nobody reads its output any more, as of its next line.
-    pub(crate) fn stop_reading(&mut self) {
-        self.lines = mpsc::channel().1;
-    }
-
     /// Waits for the end.
     pub(crate) fn ended(mut self) -> Ended {
         let mut rest = Vec::new();
@@ -311,6 +311,10 @@ impl Client {
             assert!(Instant::now() < end, "it did not end: {}", self.stderr());
             std::thread::sleep(Duration::from_millis(2));
         }
+    }
+
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
     }
 
     /// Ends it with SIGKILL, and waits until it is gone.

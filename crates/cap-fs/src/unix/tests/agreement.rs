@@ -39,11 +39,7 @@ fn compare(ground: &Ground, scope: Scope, path: &str, tally: &Tally) {
                 "{scope:?} {path}"
             );
         }
-        _ => assert_eq!(
-            kernel.as_ref().err(),
-            walked.as_ref().err(),
-            "{scope:?} {path}"
-        ),
+        _ => assert_eq!(kernel.as_ref().err(), walked.as_ref().err(), "{scope:?} {path}"),
     }
     match (&walked, system) {
         (Ok(found), Ok(id)) if found.kind() != Kind::Missing => {
@@ -133,23 +129,11 @@ fn both_roads_agree_with_the_system_on_known_shapes() {
     }
     ground.link("absolute-in", ground.root().join("a").to_str().unwrap());
     ground.link("absolute-out", ground.outside().to_str().unwrap());
-    let heads = [
-        "", "a", "a/b", "a/b/file", "a/pipe", "a/socket", "nothing", "..", "a/..", "a/../..",
-    ];
-    let more = [
-        "a/to-root",
-        "a/to-above",
-        "a/up-down",
-        "absolute-in",
-        "absolute-out",
-        "/",
-        "/a",
-        "//",
-    ];
-    let heads = heads
-        .into_iter()
-        .chain(more)
-        .chain(links.map(|(path, _)| path));
+    let heads =
+        ["", "a", "a/b", "a/b/file", "a/pipe", "a/socket", "nothing", "..", "a/..", "a/../.."];
+    let more =
+        ["a/to-root", "a/to-above", "a/up-down", "absolute-in", "absolute-out", "/", "/a", "//"];
+    let heads = heads.into_iter().chain(more).chain(links.map(|(path, _)| path));
     let tails = [
         "",
         "/",
@@ -172,22 +156,12 @@ fn both_roads_agree_with_the_system_on_known_shapes() {
         }
     }
     let long = "n".repeat(256);
-    for path in [
-        long.clone(),
-        format!("a/{long}"),
-        format!("to-dir/{long}"),
-        format!("{long}/.."),
-    ] {
+    for path in [long.clone(), format!("a/{long}"), format!("to-dir/{long}"), format!("{long}/..")]
+    {
         compare(&ground, Scope::Beneath, &path, &tally);
     }
-    assert!(
-        tally.existing.get() > 0 && tally.existing_by_link.get() > 0,
-        "{tally:?}"
-    );
-    assert!(
-        tally.missing.get() > 0 && tally.escaping.get() > 0,
-        "{tally:?}"
-    );
+    assert!(tally.existing.get() > 0 && tally.existing_by_link.get() > 0, "{tally:?}");
+    assert!(tally.missing.get() > 0 && tally.escaping.get() > 0, "{tally:?}");
     assert!(tally.looping.get() > 0, "{tally:?}");
 }
 
@@ -200,14 +174,8 @@ fn both_roads_follow_40_links_and_not_41() {
     }
     let base = ground.base(Scope::Beneath);
     for road in ROADS {
-        assert_eq!(
-            settled(|| road(&base, &asked("link40"))).unwrap().real(),
-            Path::new("link0")
-        );
-        assert_eq!(
-            settled(|| road(&base, &asked("link41"))).unwrap_err(),
-            Errno::LOOP
-        );
+        assert_eq!(settled(|| road(&base, &asked("link40"))).unwrap().real(), Path::new("link0"));
+        assert_eq!(settled(|| road(&base, &asked("link41"))).unwrap_err(), Errno::LOOP);
     }
 }
 
@@ -215,22 +183,10 @@ fn both_roads_follow_40_links_and_not_41() {
 fn neither_road_follows_a_link_of_procfs() {
     let base = Base::slash().unwrap();
     for road in ROADS {
-        for path in [
-            "/proc/self/root",
-            "/proc/self/cwd/",
-            "/proc/self/exe",
-            "/proc/self/fd/0",
-        ] {
-            assert_eq!(
-                road(&base, &asked(path)).unwrap_err(),
-                Errno::LOOP,
-                "{path}"
-            );
+        for path in ["/proc/self/root", "/proc/self/cwd/", "/proc/self/exe", "/proc/self/fd/0"] {
+            assert_eq!(road(&base, &asked(path)).unwrap_err(), Errno::LOOP, "{path}");
         }
-        assert_eq!(
-            road(&base, &asked("/proc/self/status")).unwrap_err(),
-            Errno::LOOP
-        );
+        assert_eq!(road(&base, &asked("/proc/self/status")).unwrap_err(), Errno::LOOP);
         assert!(road(&base, &asked("/proc/version")).is_ok());
     }
 }
@@ -242,10 +198,7 @@ fn both_roads_bound_what_may_be_missing() {
     for road in ROADS {
         let most = ["n"; 64].join("/");
         assert_eq!(road(&base, &asked(&most)).unwrap().real(), Path::new(&most));
-        assert_eq!(
-            road(&base, &asked(["n"; 65].join("/"))).unwrap_err(),
-            Errno::NAMETOOLONG
-        );
+        assert_eq!(road(&base, &asked(["n"; 65].join("/"))).unwrap_err(), Errno::NAMETOOLONG);
         let long = format!("nothing/{}", "n".repeat(256));
         assert_eq!(road(&base, &asked(long)).unwrap_err(), Errno::NAMETOOLONG);
     }
@@ -312,14 +265,10 @@ fn grow(nodes: &[(String, Node)]) -> Ground {
 
 fn has_directories(ground: &Ground, path: &str) -> bool {
     let above: Vec<_> = Path::new(path).ancestors().skip(1).collect();
-    above
-        .iter()
-        .rev()
-        .map(|parent| ground.root().join(parent))
-        .all(|parent| {
-            let _ = fs::create_dir(&parent);
-            fs::symlink_metadata(parent).is_ok_and(|seen| seen.is_dir())
-        })
+    above.iter().rev().map(|parent| ground.root().join(parent)).all(|parent| {
+        let _ = fs::create_dir(&parent);
+        fs::symlink_metadata(parent).is_ok_and(|seen| seen.is_dir())
+    })
 }
 
 #[test]
@@ -327,11 +276,7 @@ fn random_paths_stay_inside_random_trees_and_both_roads_agree() {
     let tally = Tally::default();
     let nodes = prop::collection::vec((place(), node()), 1..14);
     let paths = prop::collection::vec(path(8), 12);
-    let config = Config {
-        cases: 512,
-        failure_persistence: None,
-        ..Config::default()
-    };
+    let config = Config { cases: 512, failure_persistence: None, ..Config::default() };
     TestRunner::new(config)
         .run(&(nodes, paths), |(nodes, paths)| {
             let ground = grow(&nodes);
@@ -342,12 +287,7 @@ fn random_paths_stay_inside_random_trees_and_both_roads_agree() {
             Ok(())
         })
         .unwrap();
-    let seen = [
-        &tally.existing,
-        &tally.existing_by_link,
-        &tally.missing,
-        &tally.escaping,
-        &tally.looping,
-    ];
+    let seen =
+        [&tally.existing, &tally.existing_by_link, &tally.missing, &tally.escaping, &tally.looping];
     assert!(seen.iter().all(|cell| cell.get() > 20), "{tally:?}");
 }

@@ -54,11 +54,7 @@ fn shared_path_symlink() {
                     assert_eq!(text(&case, "result"), "ok", "{name}");
                     let expected = text(&case, "resolved_in_root").trim_matches('/');
                     assert_eq!(found.real(), Path::new(expected), "{name}");
-                    assert_eq!(
-                        number_of(found),
-                        number(&ground.root().join(expected)),
-                        "{name}"
-                    );
+                    assert_eq!(number_of(found), number(&ground.root().join(expected)), "{name}");
                     existing += 1;
                 }
                 Err(errno) => {

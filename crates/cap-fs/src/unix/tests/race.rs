@@ -12,10 +12,7 @@ const TURNS: usize = 5_000;
 /// `allowed` be the answer.
 fn never_leaves(ground: &Ground, (one, other): (&str, &str), path: &str, allowed: &[&str]) {
     let base = ground.base(Scope::Beneath);
-    let allowed: Vec<_> = allowed
-        .iter()
-        .map(|path| number(&ground.root().join(path)))
-        .collect();
+    let allowed: Vec<_> = allowed.iter().map(|path| number(&ground.root().join(path))).collect();
     let (one, other) = (ground.root().join(one), ground.root().join(other));
     let asked = asked(path);
     let swap = || renameat_with(CWD, &one, CWD, &other, RenameFlags::EXCHANGE).unwrap();
@@ -62,10 +59,7 @@ fn a_directory_that_turns_into_a_link_never_leads_outside() {
     let base = ground.base(Scope::Beneath);
     for road in ROADS {
         assert!(road(&base, &asked("door/canary")).is_ok());
-        assert_eq!(
-            road(&base, &asked("spare/canary")).unwrap_err(),
-            Errno::XDEV
-        );
+        assert_eq!(road(&base, &asked("spare/canary")).unwrap_err(), Errno::XDEV);
     }
     never_leaves(&ground, ("door", "spare"), "door/canary", &["door/canary"]);
 }
