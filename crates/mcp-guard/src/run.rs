@@ -112,8 +112,7 @@ fn relay(
         });
     }
     {
-        let (to_server, to_client, events) =
-            (to_server.clone(), to_client.clone(), events.clone());
+        let (to_server, to_client, events) = (to_server.clone(), to_client.clone(), events.clone());
         std::thread::spawn(move || {
             wait_for_client(&to_server, &to_client);
             let _ = events.send(Event::Client(End::Closed));

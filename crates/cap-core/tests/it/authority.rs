@@ -99,8 +99,9 @@ proptest! {
             let is_whole_call = mapped_kinds(&request.resource).iter().all(|kind| kinds.contains(kind));
             prop_assert!(!(meet.is_empty() && is_whole_call), "{}\n{:?}", bytes(&meet), request);
         }
-        for request in permitted {
-            prop_assert!(meet.admits(request.kind()) || request.kind() == Kind::Tool);
+        for request in permitted.iter().filter(|request| request.kind() != Kind::Tool) {
+            prop_assert!(meet.admits(request.kind()));
+            prop_assert!(meet.admits_operations(request.kind(), request.operations));
         }
     }
 
@@ -184,6 +185,14 @@ fn a_tool_of_two_kinds_passes_where_each_kind_is_demanded() {
     assert!(permits(&both, &tool("web/save", json!({}), Some(kinds))));
     let path_alone = tool("fs/read", json!({}), Some(Kinds::NONE.with(Kind::Path)));
     assert!(!permits(&both, &path_alone));
+}
+
+#[test]
+fn an_authority_admits_the_operations_that_it_grants_on_the_kinds_that_it_grants() {
+    let read_only = grant(ResourceType::Path, "/srv", json!({"operations": ["read", "list"]}));
+    let admits = |kind, operations| read_only.authority().admits_operations(kind, operations);
+    assert!(admits(Kind::Path, READ) && admits(Kind::Path, READ.union(LIST)));
+    assert!(!admits(Kind::Path, READ.union(WRITE)) && !admits(Kind::Url, READ));
 }
 
 #[test]

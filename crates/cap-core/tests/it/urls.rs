@@ -68,6 +68,12 @@ fn a_suffix_means_names_below_it_and_no_address() {
     assert!(!matches("*.localhost", "http://x.localhost"));
     assert!(matches("x.localhost", "http://x.localhost"));
     assert!(!matches("*.1", "git://127.1"));
+    // Where the parser does not know the scheme, an address stays as it was written.
+    let every: UrlPattern = "*".parse().unwrap();
+    for text in ["git://0x7f000001", "git://2130706433", "git://127.0.0.0x1", "git://localhost"] {
+        assert!(!every.matches(&UrlTarget::parse(text).unwrap()), "{text}");
+    }
+    assert!(every.matches(&UrlTarget::parse("git://a.example").unwrap()));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use cap_core::{
 use cap_crypto::OsRandom;
 use cap_kernel::{Standing, Target};
 use cap_token::Issuer;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 
 use super::print;
@@ -27,7 +27,7 @@ pub(crate) fn grant(options: &cli::Grant, home: Option<&Path>) -> Result<ExitCod
         resource: options.resource.clone(),
         operations: operations(&options.operations)?,
         constraints: constraints(&options.terms.constraints)?,
-        expires_at: expiry(options.terms.expires_in),
+        expires_at: expiry(options.terms.expires_in)?,
     };
     let home = Home::open(home)?;
     with_log(&home, |log| {
@@ -43,7 +43,7 @@ pub(crate) fn delegate(options: &cli::Delegate, home: Option<&Path>) -> Result<E
         resource: options.resource.clone(),
         operations: options.operations.as_deref().map(operations).transpose()?,
         constraints: constraints(&options.terms.constraints)?,
-        expires_at: expiry(options.terms.expires_in),
+        expires_at: expiry(options.terms.expires_in)?,
         attenuation: match options.mode {
             cli::Mode::Strict => Attenuation::Strict,
             cli::Mode::Intersect => Attenuation::Intersect,
@@ -222,6 +222,9 @@ fn constraints(text: &str) -> Result<Constraints, Failure> {
     serde_json::from_str(text).during("--constraints")
 }
 
-fn expiry(lifetime: Option<TimeDelta>) -> Option<DateTime<Utc>> {
-    lifetime.and_then(|lifetime| now().checked_add_signed(lifetime))
+/// SECURITY: an instant that cannot be named is not the same as no end.
+fn expiry(lifetime: Option<TimeDelta>) -> Result<Option<DateTime<Utc>>, Failure> {
+    let Some(lifetime) = lifetime else { return Ok(None) };
+    let end = now().checked_add_signed(lifetime).filter(|end| end.year() <= 9999);
+    end.map(Some).ok_or_else(|| Failure::new("--expires-in: the end lies beyond the year 9999"))
 }

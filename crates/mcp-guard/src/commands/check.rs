@@ -87,13 +87,18 @@ struct Checker<'a> {
 impl Checker<'_> {
     /// One decision for each line, in order.
     fn file(&mut self, mut input: impl BufRead, json: bool) -> Result<(), Failure> {
-        let bound = u64::try_from(MAX_LINE_BYTES).unwrap_or(u64::MAX);
+        let bound = u64::try_from(MAX_LINE_BYTES).unwrap_or(u64::MAX).saturating_add(2);
         let mut line = Vec::new();
         loop {
             line.clear();
             let read = Read::by_ref(&mut input).take(bound).read_until(b'\n', &mut line);
-            if read.during("the requests")? == 0 {
-                return Ok(());
+            match read.during("the requests")? {
+                0 => return Ok(()),
+                // A line that is too long is one bad line: the rest of it is no call.
+                read if read > MAX_LINE_BYTES && line.last() != Some(&b'\n') => {
+                    input.skip_until(b'\n').during("the requests")?;
+                }
+                _ => {}
             }
             let decision = self.line(&line);
             let tool = serde_json::from_slice::<Value>(&line).ok();
@@ -130,7 +135,9 @@ impl Checker<'_> {
         let message = message.to_string();
         match read(message.as_bytes()) {
             Ok(Message::Request(request)) => {
-                let call = request.call().map_err(|error| invalid(error.to_string()))?;
+                let call = request.call();
+                let call =
+                    call.map_err(|error| Denial::because(error.code(), error.to_string()))?;
                 requests_of(&call, self.server, &self.tools)
             }
             Ok(_) => Err(invalid("not a call".into())),

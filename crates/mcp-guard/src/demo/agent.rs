@@ -37,7 +37,7 @@ impl Agent {
         let mut agent = Self { child, to, from: BufReader::new(from), next_id: 1 };
         agent.request(
             "initialize",
-            json!({
+            &json!({
                 "protocolVersion": "2025-11-25",
                 "capabilities": {},
                 "clientInfo": { "name": "mcp-guard demo", "version": env!("CARGO_PKG_VERSION") },
@@ -58,7 +58,7 @@ impl Agent {
         if let (Some(evidence), Some(params)) = (evidence, params.as_object_mut()) {
             params.insert("_meta".into(), json!({ cap_mcp::AUTHORITY_META: evidence }));
         }
-        let response = self.request("tools/call", params)?;
+        let response = self.request("tools/call", &params)?;
         Ok(Answer::of(&response))
     }
 
@@ -76,7 +76,7 @@ impl Agent {
 
     /// The names of the tools that the agent is shown.
     pub(super) fn tools(&mut self) -> Result<Vec<String>, Failure> {
-        let response = self.request("tools/list", json!({}))?;
+        let response = self.request("tools/list", &json!({}))?;
         let tools = response.pointer("/result/tools").and_then(Value::as_array);
         let name = |tool: &Value| tool.get("name").and_then(Value::as_str).map(str::to_owned);
         Ok(tools.into_iter().flatten().filter_map(name).collect())
@@ -89,7 +89,7 @@ impl Agent {
         Ok(status.success())
     }
 
-    fn request(&mut self, method: &str, params: Value) -> Result<Value, Failure> {
+    fn request(&mut self, method: &str, params: &Value) -> Result<Value, Failure> {
         let id = self.next_id;
         self.next_id = id.saturating_add(1);
         self.send(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }))?;

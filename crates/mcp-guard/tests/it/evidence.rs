@@ -99,7 +99,7 @@ fn bad_evidence_in_a_request_denies_what_the_session_grant_would_allow() {
     let good = scene.b["evidence"].as_str().unwrap();
     let token = scene.b["token"].as_str().unwrap();
     let other = scene.c["evidence"].as_str().unwrap();
-    let (id, mac) = good.split_once('.').unwrap();
+    let (id, _) = good.split_once('.').unwrap();
     let (_, other_mac) = other.split_once('.').unwrap();
     let (other_token, _) = scene.c["token"].as_str().unwrap().rsplit_once('.').unwrap();
     let (_, signature) = token.rsplit_once('.').unwrap();

@@ -39,7 +39,8 @@ impl Scene {
         let id = self.client.fresh_id();
         let params = json!({ "name": tool, "arguments": arguments });
         self.client.tell(&crate::support::request(id, "tools/call", &params));
-        let marker = json!({ "jsonrpc": "2.0", "method": "notifications/progress", "params": { "n": id } });
+        let marker =
+            json!({ "jsonrpc": "2.0", "method": "notifications/progress", "params": { "n": id } });
         self.client.tell(&marker.to_string());
         let heard = self.server.message();
         if heard["id"] == id {
@@ -84,7 +85,8 @@ impl Scene {
             let schema = json!({ "type": "object", "description": text, "properties": { "path": { "description": text } } });
             json!({ "name": name, "title": text, "description": text, "inputSchema": schema, "annotations": { "title": text } })
         });
-        self.server.tell(&json!({ "jsonrpc": "2.0", "id": id, "result": { "tools": tools } }).to_string());
+        self.server
+            .tell(&json!({ "jsonrpc": "2.0", "id": id, "result": { "tools": tools } }).to_string());
         let response = self.client.message();
         let shown = response["result"]["tools"].as_array().unwrap();
         for tool in shown {

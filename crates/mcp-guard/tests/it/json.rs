@@ -37,7 +37,10 @@ impl Scene {
             self.guards += 1;
             self.place.play(&tools_policy(""))
         });
-        let before = format!(r#"{{"jsonrpc":"2.0","id":{},"method":"tools/call","params":{{"name":"t","arguments":{{"a":"#, client.fresh_id());
+        let before = format!(
+            r#"{{"jsonrpc":"2.0","id":{},"method":"tools/call","params":{{"name":"t","arguments":{{"a":"#,
+            client.fresh_id()
+        );
         let line = [before.as_bytes(), document, b"}}}\n"].concat();
         client.send(&line);
         let until = Instant::now() + PATIENCE;
@@ -67,9 +70,25 @@ impl Scene {
 fn a_document_that_every_reader_reads_alike_is_passed_on_as_it_is() {
     let mut scene = Scene::new();
     for document in [
-        "null", "true", " 1 ", "-0", "-1.5E-10", "1e400", "123456789012345678901234567890",
-        "\"\"", r#""\u0000\u001f\/\"""#, r#""\ud83d\ude00""#, r#""\ud83d""#, "\"\u{7f}\u{2028}\"",
-        "[]", "[ ]", "{}", "[[],[[]]]", r#"{"":0," ":{}}"#, r#"{"a":{"a":{"a":[]}}}"#, "\t{\"b\":[1 ,2]}\t",
+        "null",
+        "true",
+        " 1 ",
+        "-0",
+        "-1.5E-10",
+        "1e400",
+        "123456789012345678901234567890",
+        "\"\"",
+        r#""\u0000\u001f\/\"""#,
+        r#""\ud83d\ude00""#,
+        r#""\ud83d""#,
+        "\"\u{7f}\u{2028}\"",
+        "[]",
+        "[ ]",
+        "{}",
+        "[[],[[]]]",
+        r#"{"":0," ":{}}"#,
+        r#"{"a":{"a":{"a":[]}}}"#,
+        "\t{\"b\":[1 ,2]}\t",
     ] {
         assert_eq!(scene.send(document.as_bytes()), Outcome::Accepted, "{document}");
     }
@@ -80,9 +99,42 @@ fn a_document_that_every_reader_reads_alike_is_passed_on_as_it_is() {
 fn a_document_that_is_no_json_is_never_passed_on() {
     let mut scene = Scene::new();
     for document in [
-        "", ",", "1,", "[1,]", "[,1]", "[1 2]", r#"{"a"}"#, r#"{"a":}"#, r#"{"a":1,}"#, "{a:1}", "{'a':1}",
-        "nul", "True", "NaN", "Infinity", "01", "1.", ".5", "+1", "1e", "0x1", "--1", "\"", "'a'",
-        "\"\t\"", r#""\x""#, r#""\u12""#, "\"\0\"", "1 //", "/**/1", "[1]]", "{}}", "1}}}{", "\u{a0}1", "\u{feff}1", "1\u{c}",
+        "",
+        ",",
+        "1,",
+        "[1,]",
+        "[,1]",
+        "[1 2]",
+        r#"{"a"}"#,
+        r#"{"a":}"#,
+        r#"{"a":1,}"#,
+        "{a:1}",
+        "{'a':1}",
+        "nul",
+        "True",
+        "NaN",
+        "Infinity",
+        "01",
+        "1.",
+        ".5",
+        "+1",
+        "1e",
+        "0x1",
+        "--1",
+        "\"",
+        "'a'",
+        "\"\t\"",
+        r#""\x""#,
+        r#""\u12""#,
+        "\"\0\"",
+        "1 //",
+        "/**/1",
+        "[1]]",
+        "{}}",
+        "1}}}{",
+        "\u{a0}1",
+        "\u{feff}1",
+        "1\u{c}",
     ] {
         assert_eq!(scene.send(document.as_bytes()), Outcome::Closed, "{document:?}");
     }
@@ -93,12 +145,21 @@ fn a_document_that_two_readers_could_read_differently_is_refused_under_its_id() 
     let mut scene = Scene::new();
     let ambiguous = Outcome::Refused("message-ambiguous".into());
     for document in [
-        r#"{"a":1,"a":1}"#, r#"{"a":1,"\u0061":2}"#, r#"[[{"a":{"b":1,"b":2}}]]"#, r#"{"\ud800":1}"#,
+        r#"{"a":1,"a":1}"#,
+        r#"{"a":1,"\u0061":2}"#,
+        r#"[[{"a":{"b":1,"b":2}}]]"#,
+        r#"{"\ud800":1}"#,
         r#"{"a\u0000":1,"a\u0000":2}"#,
     ] {
         assert_eq!(scene.send(document.as_bytes()), ambiguous, "{document}");
     }
-    for bytes in [&b"\"\xff\""[..], b"\"\xc0\x80\"", b"\"\xed\xa0\x80\"", b"\"\xf4\x90\x80\x80\"", b"\"\xe2\x82\""] {
+    for bytes in [
+        &b"\"\xff\""[..],
+        b"\"\xc0\x80\"",
+        b"\"\xed\xa0\x80\"",
+        b"\"\xf4\x90\x80\x80\"",
+        b"\"\xe2\x82\"",
+    ] {
         assert_eq!(scene.send(bytes), ambiguous);
     }
     let deep = "[".repeat(126) + &"]".repeat(126);
@@ -140,12 +201,27 @@ fn shared_json_parsing_is_judged_as_the_corpus_says() {
     for (name, outcome) in &either {
         println!("either: {name}: {outcome:?}");
     }
-    println!("{accepted} accepted, {refused} refused, {} either, {} with a key twice, {direct} by the parser directly, {} guards, slowest {slowest:?}", either.len(), twice.len(), scene.guards);
+    println!(
+        "{accepted} accepted, {refused} refused, {} either, {} with a key twice, {direct} by the parser directly, {} guards, slowest {slowest:?}",
+        either.len(),
+        twice.len(),
+        scene.guards
+    );
     assert_eq!((accepted, refused, either.len(), direct), (93, 188, 35, DIRECT));
     assert_eq!(twice, ["y_object_duplicated_key.json", "y_object_duplicated_key_and_value.json"]);
     assert_eq!(either.values().filter(|outcome| **outcome == Outcome::Accepted).count(), 19);
     scene.ends = None;
-    scene.place.shell(&["grant", "--principal", "p", "--type", "any", "--resource", "*", "--operations", "*"]);
+    scene.place.shell(&[
+        "grant",
+        "--principal",
+        "p",
+        "--type",
+        "any",
+        "--resource",
+        "*",
+        "--operations",
+        "*",
+    ]);
     scene.place.assert_intact();
 }
 

@@ -14,6 +14,7 @@
 
 mod ambiguity;
 mod client;
+mod e2e;
 mod evidence;
 mod injection;
 mod json;

@@ -167,6 +167,8 @@ pub(crate) struct Client {
     stdin: Option<ChildStdin>,
     lines: Receiver<Vec<u8>>,
     stderr: Arc<Mutex<Vec<u8>>>,
+    /// Disconnected when everything that was said there has come.
+    stderr_ends: Receiver<()>,
     next_id: u64,
 }
 
@@ -196,9 +198,9 @@ impl Client {
             .spawn()
             .unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let lines = lines_of(child.stdout.take().unwrap());
-        let stderr = text_of(child.stderr.take().unwrap());
+        let (stderr, stderr_ends) = text_of(child.stderr.take().unwrap());
         let stdin = child.stdin.take();
-        Self { child, stdin, lines, stderr, next_id: 1000 }
+        Self { child, stdin, lines, stderr, stderr_ends, next_id: 1000 }
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -298,6 +300,8 @@ impl Client {
         while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
             rest.push(line);
         }
+        // What the process has started may hold it open for longer.
+        drop(self.stderr_ends.recv_timeout(Duration::from_millis(500)));
         Ended { code: status.code(), signal: status.signal(), rest, stderr: self.stderr() }
     }
 
@@ -357,16 +361,18 @@ pub(crate) fn lines_of(output: impl Read + Send + 'static) -> Receiver<Vec<u8>> 
     receiver
 }
 
-fn text_of(mut output: impl Read + Send + 'static) -> Arc<Mutex<Vec<u8>>> {
+fn text_of(mut output: impl Read + Send + 'static) -> (Arc<Mutex<Vec<u8>>>, Receiver<()>) {
     let text = Arc::new(Mutex::new(Vec::new()));
     let writer = Arc::clone(&text);
+    let (ending, ends) = mpsc::channel::<()>();
     std::thread::spawn(move || {
+        let _ending = ending;
         let mut bytes = [0; 4096];
         while let Ok(read @ 1..) = output.read(&mut bytes) {
             writer.lock().unwrap().extend_from_slice(&bytes[..read]);
         }
     });
-    text
+    (text, ends)
 }
 
 // ---- Messages ----------------------------------------------------------------------------------

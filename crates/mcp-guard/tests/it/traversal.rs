@@ -25,7 +25,9 @@ impl Tree {
         for inside in ["file.txt", "etc/passwd", "a/b/c.txt"] {
             place.write(&format!("srv/data/{inside}"), INSIDE);
         }
-        for outside in ["etc/passwd", "srv/etc/passwd", "srv/data_evil/file.txt", "srv/file.txt", "boot.ini"] {
+        for outside in
+            ["etc/passwd", "srv/etc/passwd", "srv/data_evil/file.txt", "srv/file.txt", "boot.ini"]
+        {
             place.write(outside, CANARY);
         }
         Self { place }
@@ -99,17 +101,48 @@ fn paths_that_leave_the_folder_are_refused() {
     let evil = tree.place.text("srv/data_evil/file.txt");
     let long = "../".repeat(2000);
     for path in [
-        "../etc/passwd", "../../etc/passwd", "a/../../etc/passwd", "./../file.txt", "a/b/../../../file.txt",
-        "/etc/passwd", "//etc/passwd", "/../etc/passwd", "..", "../", "../data_evil/file.txt", &evil,
-        "file.txt\0.png", "\0", "\0/etc/passwd", "..\0/file.txt", "relative", "absolute/passwd", "winding",
-        "twice", "magic/etc/passwd", "/proc/self/environ", "/dev/stdin", "", " ", "file.txt ", &long, "~/../x/../../etc/passwd",
+        "../etc/passwd",
+        "../../etc/passwd",
+        "a/../../etc/passwd",
+        "./../file.txt",
+        "a/b/../../../file.txt",
+        "/etc/passwd",
+        "//etc/passwd",
+        "/../etc/passwd",
+        "..",
+        "../",
+        "../data_evil/file.txt",
+        &evil,
+        "file.txt\0.png",
+        "\0",
+        "\0/etc/passwd",
+        "..\0/file.txt",
+        "relative",
+        "absolute/passwd",
+        "winding",
+        "twice",
+        "magic/etc/passwd",
+        "/proc/self/environ",
+        "/dev/stdin",
+        "",
+        " ",
+        "file.txt ",
+        &long,
+        "~/../x/../../etc/passwd",
     ] {
         let refused = client.call("read_file", &json!({ "path": path }));
-        assert!(refusal(&refused).is_some() && !refused.to_string().contains(CANARY), "{path:?}: {refused}");
+        assert!(
+            refusal(&refused).is_some() && !refused.to_string().contains(CANARY),
+            "{path:?}: {refused}"
+        );
     }
     for arguments in [
-        json!({}), json!({ "path": null }), json!({ "path": 1 }), json!({ "path": ["file.txt"] }),
-        json!({ "path": { "path": "file.txt" } }), json!({ "path": "file.txt", "base": "/etc" }),
+        json!({}),
+        json!({ "path": null }),
+        json!({ "path": 1 }),
+        json!({ "path": ["file.txt"] }),
+        json!({ "path": { "path": "file.txt" } }),
+        json!({ "path": "file.txt", "base": "/etc" }),
     ] {
         let refused = client.call("read_file", &arguments);
         assert!(refusal(&refused).is_some(), "{arguments}: {refused}");
@@ -122,15 +155,35 @@ fn paths_that_stay_in_the_folder_are_not_refused() {
     let data = tree.place.path("srv/data");
     symlink("a/b", data.join("link")).unwrap();
     symlink("../etc/passwd", data.join("a/passwd")).unwrap();
-    for odd in ["..name", "na..me", "...", "a b", "~x", "$HOME", "*", "-rf", "a\\b", "%2e%2e", "näu", "日本"] {
+    for odd in [
+        "..name", "na..me", "...", "a b", "~x", "$HOME", "*", "-rf", "a\\b", "%2e%2e", "näu",
+        "日本",
+    ] {
         fs::write(data.join(odd), INSIDE).unwrap();
     }
     let mut client = tree.guard();
     let absolute = data.join("file.txt");
     for path in [
-        "file.txt", "./file.txt", "a/../file.txt", "a//b/c.txt", "a/b/../../etc/passwd", "../data/file.txt",
-        absolute.to_str().unwrap(), "link/c.txt", "a/passwd", "..name", "na..me", "...", "a b", "~x", "$HOME",
-        "*", "-rf", "a\\b", "näu", "日本",
+        "file.txt",
+        "./file.txt",
+        "a/../file.txt",
+        "a//b/c.txt",
+        "a/b/../../etc/passwd",
+        "../data/file.txt",
+        absolute.to_str().unwrap(),
+        "link/c.txt",
+        "a/passwd",
+        "..name",
+        "na..me",
+        "...",
+        "a b",
+        "~x",
+        "$HOME",
+        "*",
+        "-rf",
+        "a\\b",
+        "näu",
+        "日本",
     ] {
         let read = client.call("read_file", &json!({ "path": path }));
         assert_eq!(outcome(&read), Outcome::Read, "{path:?}: {read}");
@@ -149,7 +202,8 @@ fn shared_path_traversal_leads_nowhere_outside() {
     let mut client = tree.guard();
     let cases = shared_jsonl("corpora/path-traversal/payloads.jsonl");
     assert_eq!(cases.len(), 9956);
-    let outcomes = read_all(&mut client, cases.iter().map(|case| case["payload"].as_str().unwrap()));
+    let outcomes =
+        read_all(&mut client, cases.iter().map(|case| case["payload"].as_str().unwrap()));
     let mut must = 0;
     for (case, outcome) in cases.iter().zip(&outcomes) {
         let payload = case["payload"].as_str().unwrap();
@@ -160,7 +214,9 @@ fn shared_path_traversal_leads_nowhere_outside() {
     }
     let [refused, read, failed] =
         [Outcome::Refused, Outcome::Read, Outcome::Failed].map(|wanted| count(&outcomes, wanted));
-    println!("9956 payloads: {refused} refused ({must} had to be), {read} read inside, {failed} not found inside; 0 outside");
+    println!(
+        "9956 payloads: {refused} refused ({must} had to be), {read} read inside, {failed} not found inside; 0 outside"
+    );
     assert_eq!((must, refused + read + failed), (MUST, 9956));
     assert_eq!(client.finish().code, Some(0));
     tree.place.assert_intact();
@@ -176,7 +232,8 @@ fn shared_benign_names_are_not_refused() {
     let mut client = tree.guard();
     let cases = shared_jsonl("corpora/path-traversal/benign.jsonl");
     assert_eq!(cases.len(), 1859);
-    let outcomes = read_all(&mut client, cases.iter().map(|case| case["payload"].as_str().unwrap()));
+    let outcomes =
+        read_all(&mut client, cases.iter().map(|case| case["payload"].as_str().unwrap()));
     for (case, outcome) in cases.iter().zip(&outcomes) {
         assert_ne!(*outcome, Outcome::Refused, "{case}");
     }
@@ -242,7 +299,9 @@ fn shared_path_symlink_is_judged_as_the_system_judges_beneath_the_folder() {
             let id = client.fresh_id();
             let params = json!({ "name": tool, "arguments": { "path": path } });
             client.tell(&request(id, "tools/call", &params));
-            let marker = format!(r#"{{"jsonrpc":"2.0","method":"notifications/progress","params":{{"n":{id}}}}}"#);
+            let marker = format!(
+                r#"{{"jsonrpc":"2.0","method":"notifications/progress","params":{{"n":{id}}}}}"#
+            );
             client.tell(&marker);
             let passed = server.message().get("id").is_some();
             if passed {
@@ -270,6 +329,7 @@ fn shared_path_symlink_is_judged_as_the_system_judges_beneath_the_folder() {
     for ((judged, code), count) in &told {
         println!("  {judged}: {} {count}", if code.is_empty() { "allowed" } else { code });
     }
-    let allowed: usize = told.iter().filter(|((_, code), _)| code.is_empty()).map(|(_, count)| count).sum();
+    let allowed: usize =
+        told.iter().filter(|((_, code), _)| code.is_empty()).map(|(_, count)| count).sum();
     assert_eq!((allowed, told.values().sum::<usize>()), (2 * 7, 2 * 59));
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::support::{
+use super::support::{
     Client, Folders, Policy, everything_server, filesystem_server, git_server, guarded,
     leaking_filesystem_server, time_server,
 };
@@ -359,7 +359,7 @@ fn git_calls(repository: &Path, more: &str) -> Vec<Line> {
 #[test]
 #[ignore = "needs the servers that cargo xtask test installs"]
 fn e2e_the_git_server_is_the_same_behind_the_guard_in_the_legacy_era() {
-    let folder = crate::git::repositories();
+    let folder = super::git::repositories();
     let mut lines = Vec::from(handshake("2025-06-18", "{}"));
     lines.extend(legacy_oddities());
     lines.extend(git_calls(&folder.path().join("granted"), ""));
@@ -369,7 +369,7 @@ fn e2e_the_git_server_is_the_same_behind_the_guard_in_the_legacy_era() {
 #[test]
 #[ignore = "needs the servers that cargo xtask test installs"]
 fn e2e_the_git_server_is_the_same_behind_the_guard_in_the_modern_era() {
-    let folder = crate::git::repositories();
+    let folder = super::git::repositories();
     let mut lines = modern_oddities();
     lines.extend(git_calls(&folder.path().join("granted"), &format!(",{META}")));
     is_transparent(&git_server(), folder.path(), &lines);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::support::{
+use super::support::{
     Folders, Policy, filesystem_server, git_server, guarded, is_refusal, output_of, python,
     time_server,
 };
@@ -14,7 +14,8 @@ const DRIVERS: [&str; 2] = ["sdk_client.py", "fastmcp_client.py"];
 
 /// What a client saw of a session in which it listed the tools and called some.
 fn drive(driver: &str, mode: &str, command: &[String], folder: &Path, calls: &Value) -> Value {
-    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/drivers").join(driver);
+    let script =
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/it/e2e/drivers").join(driver);
     let plan = json!({ "mode": mode, "command": command, "calls": calls });
     let line = [python(), script.to_str().unwrap().to_owned(), plan.to_string()];
     let output = output_of(&line, folder);
@@ -92,7 +93,7 @@ fn e2e_python_clients_read_files_and_are_refused_outside() {
 #[test]
 #[ignore = "needs the servers that cargo xtask test installs"]
 fn e2e_python_clients_use_one_repository_and_no_other() {
-    let folder = crate::git::repositories();
+    let folder = super::git::repositories();
     let (granted, other) = (folder.path().join("granted"), folder.path().join("other"));
     let calls = json!([
         ["git_status", { "repo_path": granted }],

@@ -6,7 +6,7 @@ use std::process::Output;
 
 use serde_json::{Value, json};
 
-use crate::support::{
+use super::support::{
     Folders, Policy, filesystem_server, git_server, guarded, inspector, is_refusal, output_of,
 };
 
@@ -71,7 +71,7 @@ fn e2e_the_inspector_lists_reads_and_is_refused() {
 #[test]
 #[ignore = "needs the servers that cargo xtask test installs"]
 fn e2e_the_inspector_speaks_both_eras_through_the_guard() {
-    let folder = crate::git::repositories();
+    let folder = super::git::repositories();
     let granted = folder.path().join("granted");
     let policy = Policy::folder("git", "mcp-server-git", &granted, &["read", "list"])
         .only_tools(&["git/git_status", "git/git_log"]);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{
+use super::support::{
     Client, Era, Folders, Outcome, Policy, Session, filesystem_server, guarded,
     leaking_filesystem_server,
 };

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Era, Policy, Session, assert_method_refused, guarded, time_server};
+use super::support::{Era, Policy, Session, assert_method_refused, guarded, time_server};
 
 const ERAS: [Era; 2] = [Era::Legacy, Era::Modern];
 
@@ -50,7 +50,7 @@ fn e2e_an_error_of_the_time_server_is_not_a_refusal() {
         let command = guarded(&policy, folder.path(), &time_server());
         let mut session = Session::open(&command, folder.path(), era);
         let failed = session.call("get_current_time", &json!({ "timezone": "No/Where" }));
-        assert!(matches!(failed, crate::support::Outcome::Failed(_)), "{failed:?}");
+        assert!(matches!(failed, super::support::Outcome::Failed(_)), "{failed:?}");
         assert_method_refused(&session.ask("prompts/get", json!({ "name": "none" })));
     }
 }

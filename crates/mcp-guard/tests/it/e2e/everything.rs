@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{
+use super::support::{
     Client, Era, Outcome, Policy, SECRET_VARIABLE, Session, assert_method_refused,
     everything_server, guarded,
 };

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::support::{Era, Outcome, Policy, Session, git_server, guarded};
+use super::support::{Era, Outcome, Policy, Session, git_server, guarded};
 
 const TABLE: &str = "mcp-server-git";
 const ERAS: [Era; 2] = [Era::Legacy, Era::Modern];
