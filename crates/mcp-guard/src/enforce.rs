@@ -318,7 +318,7 @@ const fn code_of(full: Full) -> DenyCode {
     }
 }
 
-fn denial_of(full: Full) -> Denial {
+pub(crate) fn denial_of(full: Full) -> Denial {
     Denial::new(code_of(full))
 }
 

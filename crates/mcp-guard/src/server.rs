@@ -4,15 +4,15 @@ use cap_audit::{Durability, Kind, Record};
 use cap_core::{AccessRequest, Denial, DenyCode, Operations, Resource};
 use cap_kernel::{VerifiedAuthority, admit, rule};
 use cap_mcp::{
-    About, Answer, AnswerForm, Audience, Form, ListKind, Message, MethodClass, Notification,
+    About, Answer, AnswerForm, Audience, Form, Id, ListKind, Message, MethodClass, Notification,
     ReadError, Request, Response, Sender, classify, filter_list, needs_of_tool, read,
     request_of_tool, requests_of_resource,
 };
 use chrono::{DateTime, Utc};
 use serde_json::Map;
 
-use crate::enforce::{Guard, denial_of_fault, trimmed, wrong_form};
-use crate::pending::Pending;
+use crate::enforce::{Guard, denial_of, denial_of_fault, trimmed, wrong_form};
+use crate::pending::{Full, MAX_PENDING, Pending};
 use crate::refuse;
 
 /// What becomes of a line of the server.
@@ -150,6 +150,9 @@ impl Guard {
         let Ok(trace) = self.kernel.trace() else { return FromServer::default() };
         let context = self.context(request.method(), &trace);
         let ruling = match classify(Sender::Server, Form::Request, request.method()) {
+            _ if let Err(full) = self.room_to_ask(request.id()) => {
+                rule(context, Err(denial_of(full)), Err(denial_of(full)), now)
+            }
             MethodClass::Free => admit(context, now),
             MethodClass::WrongForm => rule(context, Err(wrong_form()), Err(wrong_form()), now),
             _ => self.rule_method(context, request.method(), now),
@@ -168,6 +171,16 @@ impl Guard {
         }
     }
 
+    /// SECURITY: a server could ask and ask, of a client that never answers.
+    fn room_to_ask(&self, id: &Id) -> Result<(), Full> {
+        let asked = self.asked.lock();
+        match asked.len() {
+            _ if asked.contains(id) => Err(Full::InFlight),
+            MAX_PENDING.. => Err(Full::TooMany),
+            _ => Ok(()),
+        }
+    }
+
     fn server_notification(
         &self,
         notification: &Notification<'_>,
@@ -176,6 +189,11 @@ impl Guard {
     ) -> FromServer {
         let name = notification.method();
         let class = classify(Sender::Server, Form::Notification, name);
+        if name == "notifications/cancelled"
+            && let Some(id) = notification.param("requestId").and_then(|id| Id::read(&id))
+        {
+            self.asked.lock().remove(&id);
+        }
         if class == MethodClass::Free {
             return FromServer::pass(line);
         }

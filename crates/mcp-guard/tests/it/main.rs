@@ -14,6 +14,7 @@
 
 mod ambiguity;
 mod client;
+mod constraints;
 mod e2e;
 mod evidence;
 mod injection;

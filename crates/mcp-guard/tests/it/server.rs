@@ -178,6 +178,33 @@ fn what_the_policy_grants_the_server_may_ask() {
 }
 
 #[test]
+fn a_server_that_asks_and_asks_is_refused_beyond_1024_questions() {
+    let place = Place::new();
+    let (mut client, mut server) = place.play(ALLOW_ALL);
+    let ping = |id: u64| format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"ping\"}}\n");
+    for id in 0..1024 {
+        server.say(ping(id).as_bytes());
+        assert_eq!(client.line(), ping(id).as_bytes());
+    }
+    server.say(ping(1024).as_bytes());
+    let refused = server.message();
+    assert_refused(&refused, "too-many-pending");
+    assert_eq!((&refused["id"], &refused["error"]["code"]), (&json!(1024), &json!(42900)));
+    server.say(ping(7).as_bytes());
+    assert_refused(&server.message(), "id-in-flight");
+    // What is answered or taken back makes room.
+    client.tell(r#"{"jsonrpc":"2.0","id":7,"result":{}}"#);
+    server.heard();
+    server.say(ping(7).as_bytes());
+    assert_eq!(client.line(), ping(7).as_bytes());
+    let cancelled = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":8}}"#;
+    server.tell(cancelled);
+    assert_eq!(client.line(), format!("{cancelled}\n").as_bytes());
+    server.say(ping(1024).as_bytes());
+    assert_eq!(client.line(), ping(1024).as_bytes());
+}
+
+#[test]
 fn an_ambiguous_request_of_the_server_is_never_shown() {
     let place = Place::new();
     let (mut client, mut server) = place.play(ALLOW_ALL);
