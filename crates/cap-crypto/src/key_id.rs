@@ -57,11 +57,7 @@ impl TryFrom<String> for KeyId {
     fn try_from(text: String) -> Result<Self, InvalidKeyId> {
         let length_fits = (1..=Self::LONGEST).contains(&text.len());
         let url_safe = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-        if length_fits && text.bytes().all(url_safe) {
-            Ok(Self(text))
-        } else {
-            Err(InvalidKeyId)
-        }
+        if length_fits && text.bytes().all(url_safe) { Ok(Self(text)) } else { Err(InvalidKeyId) }
     }
 }
 
@@ -83,23 +79,10 @@ mod tests {
 
     #[test]
     fn a_key_id_holds_nothing_but_url_safe_characters() {
-        for good in [
-            "a",
-            "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
-            &"x".repeat(64),
-        ] {
+        for good in ["a", "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k", &"x".repeat(64)] {
             assert_eq!(good.parse::<KeyId>().unwrap().as_str(), good);
         }
-        for bad in [
-            "",
-            "a.b",
-            "../key",
-            "a b",
-            "a\0",
-            "k'--",
-            "é",
-            &"x".repeat(65),
-        ] {
+        for bad in ["", "a.b", "../key", "a b", "a\0", "k'--", "é", &"x".repeat(65)] {
             assert_eq!(bad.parse::<KeyId>(), Err(InvalidKeyId), "{bad:?}");
         }
         assert!(serde_json::from_str::<KeyId>("\"a/b\"").is_err());

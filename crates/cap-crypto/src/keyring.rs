@@ -206,16 +206,14 @@ impl<K: Kind> Keyring<K> {
 
     /// Removes the secret of a retiring key. A retired key stays as it is.
     pub(crate) fn retire(&mut self, id: &KeyId) -> Result<(), KeyringError> {
-        self.change(
-            |document| match document.find(id).map(|record| record.status) {
-                None => Err(KeyringError::UnknownKey(id.clone())),
-                Some(KeyStatus::Active) => Err(KeyringError::ActiveKey(id.clone())),
-                Some(KeyStatus::Retiring | KeyStatus::Retired) => {
-                    document.retire(id);
-                    Ok(())
-                }
-            },
-        )
+        self.change(|document| match document.find(id).map(|record| record.status) {
+            None => Err(KeyringError::UnknownKey(id.clone())),
+            Some(KeyStatus::Active) => Err(KeyringError::ActiveKey(id.clone())),
+            Some(KeyStatus::Retiring | KeyStatus::Retired) => {
+                document.retire(id);
+                Ok(())
+            }
+        })
     }
 
     /// Reads the file again; `true` when another process had changed it. On an error the keyring
@@ -266,35 +264,20 @@ impl<K: Kind> Keyring<K> {
             let id = record.id.clone();
             match record.status {
                 KeyStatus::Active => {
-                    active = Some(Key {
-                        id,
-                        key: K::active(record).map_err(damaged)?,
-                    });
+                    active = Some(Key { id, key: K::active(record).map_err(damaged)? });
                 }
                 KeyStatus::Retiring => {
-                    retiring.push(Key {
-                        id,
-                        key: K::retiring(record).map_err(damaged)?,
-                    });
+                    retiring.push(Key { id, key: K::retiring(record).map_err(damaged)? });
                 }
                 KeyStatus::Retired if record.is_bare() => {}
                 KeyStatus::Retired => return Err(damaged("a retired key is more than its name")),
             }
         }
         let active = active.ok_or_else(|| damaged("it has no active key"))?;
-        Ok(Self {
-            folder,
-            document,
-            active,
-            retiring,
-        })
+        Ok(Self { folder, document, active, retiring })
     }
 }
 
 fn require_kind<K: Kind>(purpose: Purpose) -> Result<(), KeyringError> {
-    if K::serves(purpose) {
-        Ok(())
-    } else {
-        Err(KeyringError::WrongKind(purpose))
-    }
+    if K::serves(purpose) { Ok(()) } else { Err(KeyringError::WrongKind(purpose)) }
 }

@@ -74,10 +74,7 @@ impl MacKeyring {
     #[must_use]
     pub fn mac(&self, message: &[u8]) -> Mac {
         let Key { id, key } = self.0.active();
-        Mac {
-            key: id.clone(),
-            tag: tag_of(key, self.0.purpose().domain(), message),
-        }
+        Mac { key: id.clone(), tag: tag_of(key, self.0.purpose().domain(), message) }
     }
 
     /// Whether `mac` is that of `message` under the active or a retiring key. Takes the same time
@@ -156,9 +153,7 @@ impl fmt::Display for Mac {
 
 impl fmt::Debug for Mac {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Mac")
-            .field("key", &self.key)
-            .finish_non_exhaustive()
+        out.debug_struct("Mac").field("key", &self.key).finish_non_exhaustive()
     }
 }
 

@@ -58,18 +58,12 @@ mod tests {
 
     #[test]
     fn every_purpose_has_its_own_name_and_domain() {
-        for purpose in [
-            Purpose::AuditMac,
-            Purpose::AuditSign,
-            Purpose::CapabilityMac,
-            Purpose::TokenSign,
-        ] {
+        for purpose in
+            [Purpose::AuditMac, Purpose::AuditSign, Purpose::CapabilityMac, Purpose::TokenSign]
+        {
             let name = serde_json::to_string(&purpose).unwrap();
             assert_eq!(name, format!("\"{}\"", purpose.as_str()));
-            assert_eq!(
-                purpose.domain(),
-                format!("mcp-security/{purpose}/v1\0").as_bytes()
-            );
+            assert_eq!(purpose.domain(), format!("mcp-security/{purpose}/v1\0").as_bytes());
         }
     }
 }

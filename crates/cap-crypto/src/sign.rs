@@ -75,20 +75,14 @@ impl SigningKeyring {
     /// [`SignError`] when the backend fails, which a key that was accepted does not let it do.
     pub fn sign(&self, message: &[u8]) -> Result<Signature, SignError> {
         let Key { id, key } = self.0.active();
-        Ok(Signature {
-            key: id.clone(),
-            bytes: key.pair.sign(message)?,
-        })
+        Ok(Signature { key: id.clone(), bytes: key.pair.sign(message)? })
     }
 
     /// What verifies the signatures of this keyring: the active key first, then the retiring ones.
     #[must_use]
     pub fn verifying_keys(&self) -> Vec<VerifyingKey> {
         let retiring = self.0.retiring().iter().map(|key| &key.key);
-        iter::once(&self.0.active().key.public)
-            .chain(retiring)
-            .cloned()
-            .collect()
+        iter::once(&self.0.active().key.public).chain(retiring).cloned().collect()
     }
 
     /// Makes a new active Ed25519 key; the old one verifies until it is retired. On disk this
@@ -191,10 +185,7 @@ impl Kind for Signing {
     }
 
     fn active(record: &Record) -> Result<SigningKey, &'static str> {
-        let secret = record
-            .secret
-            .as_ref()
-            .ok_or("its active key has no secret")?;
+        let secret = record.secret.as_ref().ok_or("its active key has no secret")?;
         let key = match record.algorithm {
             KeyAlgorithm::EdDsa => SigningKey::ed25519(secret.bytes()),
             KeyAlgorithm::Rs256 => SigningKey::rsa(secret.bytes()),
@@ -213,10 +204,7 @@ impl Kind for Signing {
         if record.secret.is_some() {
             return Err("a retiring key still has its secret");
         }
-        let public = record
-            .public
-            .as_ref()
-            .ok_or("a retiring key has no public part")?;
+        let public = record.public.as_ref().ok_or("a retiring key has no public part")?;
         let key = VerifyingKey::from_public_part(public)
             .map_err(|_| "a retiring key is not acceptable")?;
         if record.id == *key.id() && record.algorithm == KeyAlgorithm::of(&key) {
@@ -234,24 +222,14 @@ impl Kind for Signing {
 impl SigningKey {
     fn ed25519(seed: &[u8]) -> Result<Self, KeyRejected> {
         let pair = Ed25519KeyPair::from_seed_unchecked(seed).map_err(|_| KeyRejected::Malformed)?;
-        let point = pair
-            .public_key()
-            .as_ref()
-            .try_into()
-            .map_err(|_| KeyRejected::Malformed)?;
+        let point = pair.public_key().as_ref().try_into().map_err(|_| KeyRejected::Malformed)?;
         let public = VerifyingKey::from_ed25519(point)?;
-        Ok(Self {
-            pair: Pair::Ed25519(Box::new(pair)),
-            public,
-        })
+        Ok(Self { pair: Pair::Ed25519(Box::new(pair)), public })
     }
 
     fn rsa(pkcs8: &[u8]) -> Result<Self, KeyRejected> {
         let (pair, public) = rsa::parse(pkcs8)?;
-        Ok(Self {
-            pair: Pair::Rsa(Box::new(pair)),
-            public,
-        })
+        Ok(Self { pair: Pair::Rsa(Box::new(pair)), public })
     }
 
     fn into_record(self, secret: Zeroizing<Vec<u8>>, now: DateTime<Utc>) -> Record {
@@ -294,9 +272,7 @@ fn imported_rsa(pkcs8: &[u8], now: DateTime<Utc>) -> Result<Record, KeyringError
     // SECURITY: the backend checks a part of the private key only when it signs; a key with a
     // faulty part could give itself away with its first signature.
     let probe = b"mcp-security/import-probe/v1";
-    key.public
-        .verify(probe, &key.pair.sign(probe)?)
-        .map_err(|_| SignError)?;
+    key.public.verify(probe, &key.pair.sign(probe)?).map_err(|_| SignError)?;
     Ok(key.into_record(der, now))
 }
 

@@ -105,10 +105,7 @@ impl VerifyingKey {
         if !(2..=33).contains(&bit_length(e)) || !is_odd(e) {
             return Err(KeyRejected::Exponent);
         }
-        Ok(Self::named_by_thumbprint(Public::Rsa {
-            n: n.to_vec(),
-            e: e.to_vec(),
-        }))
+        Ok(Self::named_by_thumbprint(Public::Rsa { n: n.to_vec(), e: e.to_vec() }))
     }
 
     /// A public key in JWK form (RFC 7517): `OKP` with `Ed25519` (RFC 8037) or `RSA`. `kid` names
@@ -172,16 +169,12 @@ impl VerifyingKey {
 
     pub(crate) fn public_part(&self) -> PublicPart {
         match &self.public {
-            Public::Ed25519(point) => PublicPart {
-                x: Some(encoding::encode(point)),
-                n: None,
-                e: None,
-            },
-            Public::Rsa { n, e } => PublicPart {
-                x: None,
-                n: Some(encoding::encode(n)),
-                e: Some(encoding::encode(e)),
-            },
+            Public::Ed25519(point) => {
+                PublicPart { x: Some(encoding::encode(point)), n: None, e: None }
+            }
+            Public::Rsa { n, e } => {
+                PublicPart { x: None, n: Some(encoding::encode(n)), e: Some(encoding::encode(e)) }
+            }
         }
     }
 
@@ -203,10 +196,7 @@ impl VerifyingKey {
     }
 
     fn named_by_thumbprint(public: Public) -> Self {
-        Self {
-            id: public.thumbprint(),
-            public,
-        }
+        Self { id: public.thumbprint(), public }
     }
 }
 
@@ -241,10 +231,7 @@ impl Public {
     fn thumbprint(&self) -> KeyId {
         KeyId::thumbprint(&match self {
             Self::Ed25519(point) => {
-                format!(
-                    r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#,
-                    encoding::encode(point)
-                )
+                format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, encoding::encode(point))
             }
             Self::Rsa { n, e } => {
                 let (n, e) = (encoding::encode(n), encoding::encode(e));

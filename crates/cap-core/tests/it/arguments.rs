@@ -46,7 +46,9 @@ fn the_world_is_closed_once_a_tool_has_an_argument_constraint() {
     refused(json!({"p": 2}), &["`p`"]);
     refused(json!({"p": 1, "r": 1}), &["`r`", "its absence would pass"]);
     refused(json!({"p": 1, "*": 1}), &["`*`"]);
-    assert!(permits(&closed, &call("fs/write")), "of another tool nothing is said");
+    for other in ["fs/write", "web/read", "fs/read/x"] {
+        assert!(permits(&closed, &call(other)), "of another tool nothing is said: {other}");
+    }
 }
 
 #[test]
@@ -175,6 +177,8 @@ fn range_takes_numbers_within_its_bounds() {
     for outside in [json!(0.9), json!(3), json!("2"), json!(true), json!(null), json!([2])] {
         assert!(!passes(closed.clone(), outside.clone()) && !passes(open.clone(), outside));
     }
+    let point = json!({"constraint_type": "range", "min": 2, "max": 2.0});
+    assert!(passes(point.clone(), json!(2)) && !passes(point, json!(2.1)));
     let unbounded = json!({"constraint_type": "range"});
     assert!(passes(unbounded.clone(), json!(-1e300)) && !passes(unbounded, json!("x")));
 }

@@ -6,6 +6,9 @@ use cap_testkit::strategy::{path, path_pattern};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
+use serde_json::json;
+
+use crate::support::constrained;
 
 fn abs(text: &str) -> AbsPath {
     AbsPath::parse(text).unwrap()
@@ -147,6 +150,19 @@ fn what_is_no_pattern_is_refused() {
     {
         assert!(text.parse::<PathPattern>().is_err(), "{text}");
     }
+}
+
+#[test]
+fn a_file_system_is_asked_beneath_every_root_of_the_patterns_that_may_mean_a_path() {
+    let paths = json!({"paths": ["/a", "/a/b/*", "/c"], "and": [{"paths": ["/**/x", "/a/b/c"]}]});
+    let capability = constrained(paths);
+    let roots = |path: &str| {
+        let path = abs(path);
+        let roots = capability.authority().path_roots(&path);
+        roots.map(ToString::to_string).collect::<std::collections::BTreeSet<_>>()
+    };
+    assert_eq!(roots("/a/b/c").into_iter().collect::<Vec<_>>(), ["/", "/a", "/a/b", "/a/b/c"]);
+    assert_eq!(roots("/ab").into_iter().collect::<Vec<_>>(), ["/"]);
 }
 
 #[test]

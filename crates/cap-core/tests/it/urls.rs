@@ -68,6 +68,11 @@ fn a_suffix_means_names_below_it_and_no_address() {
     assert!(!matches("*.localhost", "http://x.localhost"));
     assert!(matches("x.localhost", "http://x.localhost"));
     assert!(!matches("*.1", "git://127.1"));
+    let within =
+        |a: &str, b: &str| a.parse::<DomainPattern>().unwrap().is_within(&b.parse().unwrap());
+    assert!(within("x.a.example", "*.a.example") && within("*.x.a.example", "*.a.example"));
+    assert!(!within("127.0.0.1", "*.0.0.1") && !within("x.localhost", "*.localhost"));
+    assert!(!within("a.example", "*.a.example") && !within("*.a.example", "a.example"));
     // Where the parser does not know the scheme, an address stays as it was written.
     let every: UrlPattern = "*".parse().unwrap();
     for text in ["git://0x7f000001", "git://2130706433", "git://127.0.0.0x1", "git://localhost"] {

@@ -68,11 +68,7 @@ pub(crate) struct Secret(Zeroizing<Vec<u8>>);
 
 impl Document {
     pub(crate) fn new(purpose: Purpose, first: Record) -> Self {
-        Self {
-            version: VERSION,
-            purpose,
-            keys: vec![first],
-        }
+        Self { version: VERSION, purpose, keys: vec![first] }
     }
 
     /// Strict: unknown and duplicate members, another version or purpose are refused. The reason
@@ -125,11 +121,7 @@ impl Document {
     }
 
     pub(crate) fn rotate_to(&mut self, record: Record, strip: impl Fn(&mut Record)) {
-        for old in self
-            .keys
-            .iter_mut()
-            .filter(|old| old.status == KeyStatus::Active)
-        {
+        for old in self.keys.iter_mut().filter(|old| old.status == KeyStatus::Active) {
             old.status = KeyStatus::Retiring;
             strip(old);
         }
@@ -149,25 +141,12 @@ impl Document {
             return Err(format!("its version is {}, not {VERSION}", self.version));
         }
         if self.purpose != purpose {
-            return Err(format!(
-                "its keys are for `{}`, not for `{purpose}`",
-                self.purpose
-            ));
+            return Err(format!("its keys are for `{}`, not for `{purpose}`", self.purpose));
         }
-        if !self
-            .keys
-            .iter()
-            .all(|record| record.algorithm.serves(purpose))
-        {
-            return Err(format!(
-                "one of its keys has an algorithm that is not for `{purpose}`"
-            ));
+        if !self.keys.iter().all(|record| record.algorithm.serves(purpose)) {
+            return Err(format!("one of its keys has an algorithm that is not for `{purpose}`"));
         }
-        let active = self
-            .keys
-            .iter()
-            .filter(|record| record.status == KeyStatus::Active)
-            .count();
+        let active = self.keys.iter().filter(|record| record.status == KeyStatus::Active).count();
         if active != 1 {
             return Err(format!("it has {active} active keys, not one"));
         }
@@ -205,10 +184,7 @@ impl Record {
     }
 
     fn weight(&self) -> usize {
-        let secret = self
-            .secret
-            .as_ref()
-            .map_or(0, |secret| secret.bytes().len());
+        let secret = self.secret.as_ref().map_or(0, |secret| secret.bytes().len());
         let public = self.public.as_ref().and_then(|public| public.n.as_ref());
         2 * secret + public.map_or(0, String::len)
     }

@@ -34,26 +34,18 @@ impl Folder {
             return Err(failed("open", path, io::ErrorKind::NotADirectory.into()));
         }
         refuse_if_exposed(path, &metadata, 0o022, 0o700)?;
-        Ok(Self {
-            path: path.to_owned(),
-            purpose,
-        })
+        Ok(Self { path: path.to_owned(), purpose })
     }
 
     /// A folder that is made, for its owner alone, if it does not exist.
     pub(super) fn create(path: &Path, purpose: Purpose) -> Result<Self, KeyringError> {
-        let missing: Vec<_> = path
-            .ancestors()
-            .take_while(|folder| !folder.exists())
-            .collect();
+        let missing: Vec<_> = path.ancestors().take_while(|folder| !folder.exists()).collect();
         if !missing.is_empty() {
             let mut builder = DirBuilder::new();
             builder.recursive(true);
             #[cfg(unix)]
             std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-            builder
-                .create(path)
-                .map_err(|source| failed("create", path, source))?;
+            builder.create(path).map_err(|source| failed("create", path, source))?;
         }
         for made in missing {
             sync_folder(parent_of(made))?;
@@ -90,9 +82,8 @@ impl Folder {
         let path = self.path.join(format!("{}.lock", self.purpose));
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false);
-        let file = private(&mut options)
-            .open(&path)
-            .map_err(|source| failed("open", &path, source))?;
+        let file =
+            private(&mut options).open(&path).map_err(|source| failed("open", &path, source))?;
         loop {
             match file.lock() {
                 Ok(()) => return Ok(Lock { _file: file }),
@@ -144,9 +135,7 @@ impl Folder {
     /// behind holds secrets, and goes away with the next write.
     fn write_temporary(&self, _lock: &Lock, document: &Document) -> Result<PathBuf, KeyringError> {
         let path = self.path.join(format!("{}.json.new", self.purpose));
-        let bytes = document
-            .to_bytes()
-            .map_err(|error| failed("write", &path, error.into()))?;
+        let bytes = document.to_bytes().map_err(|error| failed("write", &path, error.into()))?;
         if u64::try_from(bytes.len()).is_ok_and(|length| length > LARGEST) {
             return Err(KeyringError::Full);
         }
@@ -175,9 +164,7 @@ fn read_private(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyringError> {
             failed("open", path, source)
         }
     })?;
-    let metadata = file
-        .metadata()
-        .map_err(|source| failed("read", path, source))?;
+    let metadata = file.metadata().map_err(|source| failed("read", path, source))?;
     if !metadata.is_file() {
         return Err(KeyringError::NotAFile(path.to_owned()));
     }
@@ -203,18 +190,12 @@ fn is_no_file(path: &Path) -> bool {
 }
 
 fn parent_of(path: &Path) -> &Path {
-    let parent = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     parent.unwrap_or(Path::new("."))
 }
 
 fn failed(action: &'static str, path: &Path, source: io::Error) -> KeyringError {
-    KeyringError::Io {
-        action,
-        path: path.to_owned(),
-        source,
-    }
+    KeyringError::Io { action, path: path.to_owned(), source }
 }
 
 /// Created files are for their owner alone; symlinks are not followed, and a pipe that lies in
@@ -246,11 +227,7 @@ fn refuse_if_exposed(
     if mode & forbidden == 0 {
         Ok(())
     } else {
-        Err(KeyringError::Exposed {
-            path: path.to_owned(),
-            mode,
-            wanted,
-        })
+        Err(KeyringError::Exposed { path: path.to_owned(), mode, wanted })
     }
 }
 
@@ -259,11 +236,7 @@ fn refuse_foreign(path: &Path, owner: u32, user: u32) -> Result<(), KeyringError
     if owner == user {
         Ok(())
     } else {
-        Err(KeyringError::ForeignOwner {
-            path: path.to_owned(),
-            owner,
-            user,
-        })
+        Err(KeyringError::ForeignOwner { path: path.to_owned(), owner, user })
     }
 }
 

@@ -30,20 +30,11 @@ fn keyring(purpose: Purpose) -> MacKeyring {
 #[test]
 fn macs_are_those_of_openssl_over_the_domain_and_the_message() {
     let expected = [
-        (
-            Purpose::CapabilityMac,
-            "fy4EAGFqIjycjOqSq33Xfu56Hw-wQuhEbNdKd61ZOy0",
-        ),
-        (
-            Purpose::AuditMac,
-            "Et_3p84OPaV9OMWjR9LMpfksouF1fTzAvePr2naStAc",
-        ),
+        (Purpose::CapabilityMac, "fy4EAGFqIjycjOqSq33Xfu56Hw-wQuhEbNdKd61ZOy0"),
+        (Purpose::AuditMac, "Et_3p84OPaV9OMWjR9LMpfksouF1fTzAvePr2naStAc"),
     ];
     for (purpose, tag) in expected {
-        assert_eq!(
-            keyring(purpose).mac(b"hello").to_string(),
-            format!("ICEiIyQlJicoKSor.{tag}")
-        );
+        assert_eq!(keyring(purpose).mac(b"hello").to_string(), format!("ICEiIyQlJicoKSor.{tag}"));
     }
 }
 
@@ -92,15 +83,8 @@ fn a_rotated_key_verifies_until_it_is_retired() {
     ring.retire(&old.key).unwrap();
     ring.retire(&old.key).unwrap();
     assert_eq!(ring.verify(&old, b"message"), Err(Unverified));
-    let statuses: Vec<_> = ring
-        .keys()
-        .into_iter()
-        .map(|key| (key.id, key.status))
-        .collect();
-    assert_eq!(
-        statuses,
-        [(old.key, KeyStatus::Retired), (id, KeyStatus::Active)]
-    );
+    let statuses: Vec<_> = ring.keys().into_iter().map(|key| (key.id, key.status)).collect();
+    assert_eq!(statuses, [(old.key, KeyStatus::Retired), (id, KeyStatus::Active)]);
 
     let unknown: KeyId = "nobody".parse().unwrap();
     assert!(matches!(ring.retire(&unknown), Err(KeyringError::UnknownKey(key)) if key == unknown));
@@ -163,12 +147,7 @@ fn debug_output_shows_neither_secrets_nor_tags() {
     let secret = encoding::encode(&(0..32).collect::<Vec<u8>>());
     let shown = format!("{ring:?} {mac:?} {:?}", mac.tag.first());
     assert!(shown.contains(ring.active().as_str()));
-    for hidden in [
-        tag.as_str(),
-        secret.as_str(),
-        "[0, 1, 2",
-        &format!("{:?}", mac.tag),
-    ] {
+    for hidden in [tag.as_str(), secret.as_str(), "[0, 1, 2", &format!("{:?}", mac.tag)] {
         assert!(!shown.contains(hidden), "{shown}");
     }
 }
@@ -189,10 +168,7 @@ fn shared_wycheproof_hmac() {
             let good = test["result"] == "valid" && supported;
             assert_eq!(verdict.is_ok(), good, "case {}", test["tcId"]);
             if good {
-                assert_eq!(
-                    tag_of(&key, b"", &bytes(&test["msg"])),
-                    *bytes(&test["tag"])
-                );
+                assert_eq!(tag_of(&key, b"", &bytes(&test["msg"])), *bytes(&test["tag"]));
                 accepted += 1;
             } else if supported {
                 refused += 1;
@@ -206,7 +182,5 @@ fn shared_wycheproof_hmac() {
 
 fn unhex(text: &str) -> Vec<u8> {
     let pairs = text.as_bytes().chunks_exact(2);
-    pairs
-        .map(|pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap())
-        .collect()
+    pairs.map(|pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
 }

@@ -34,8 +34,5 @@ fn from_pem(text: &str) -> Result<Zeroizing<Vec<u8>>, KeyRejected> {
         .ok_or(KeyRejected::NotPkcs8)?;
     let mut base64 = Zeroizing::new(String::with_capacity(body.len()));
     base64.extend(body.split_ascii_whitespace());
-    STANDARD
-        .decode(base64.as_bytes())
-        .map(Zeroizing::new)
-        .map_err(|_| KeyRejected::Malformed)
+    STANDARD.decode(base64.as_bytes()).map(Zeroizing::new).map_err(|_| KeyRejected::Malformed)
 }

@@ -13,28 +13,21 @@ struct Fixed;
 
 impl SecureRandom for Fixed {
     fn fill(&self, out: &mut [u8]) -> Result<(), RandomError> {
-        out.iter_mut()
-            .zip(1..)
-            .for_each(|(byte, value)| *byte = value);
+        out.iter_mut().zip(1..).for_each(|(byte, value)| *byte = value);
         Ok(())
     }
 }
 
 fn unhex(text: &str) -> Vec<u8> {
     let pairs = text.as_bytes().chunks_exact(2);
-    pairs
-        .map(|pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap())
-        .collect()
+    pairs.map(|pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
 }
 
 #[test]
 fn ed25519_keys_and_signatures_are_those_of_openssl() {
     let ring = SigningKeyring::ephemeral(Purpose::TokenSign, &Fixed).unwrap();
     let point = "79b5562e8fe654f94078b112e8a98ba7901f853ae695bed7e0e3910bad049664";
-    assert_eq!(
-        ring.active_key().public_part().x,
-        Some(encoding::encode(&unhex(point)))
-    );
+    assert_eq!(ring.active_key().public_part().x, Some(encoding::encode(&unhex(point))));
     let signature = ring.sign(b"a message").unwrap();
     assert_eq!(
         signature.bytes,
@@ -44,14 +37,8 @@ fn ed25519_keys_and_signatures_are_those_of_openssl() {
         )
     );
     assert_eq!(signature.key, *ring.active());
-    assert_eq!(
-        ring.active_key().verify(b"a message", &signature.bytes),
-        Ok(())
-    );
-    assert_eq!(
-        ring.active_key().verify(b"a massage", &signature.bytes),
-        Err(Unverified)
-    );
+    assert_eq!(ring.active_key().verify(b"a message", &signature.bytes), Ok(()));
+    assert_eq!(ring.active_key().verify(b"a massage", &signature.bytes), Err(Unverified));
 }
 
 #[test]
@@ -74,11 +61,7 @@ fn rsa_keys_are_imported_from_pem_and_der_and_sign_as_openssl_does() {
         assert_eq!(ring.active(), &id);
         assert_eq!(ring.active_key().algorithm(), Algorithm::Rs256);
         assert_eq!(ring.sign(b"a message").unwrap().bytes, expected);
-        let known: Vec<_> = ring
-            .verifying_keys()
-            .iter()
-            .map(|key| key.id().clone())
-            .collect();
+        let known: Vec<_> = ring.verifying_keys().iter().map(|key| key.id().clone()).collect();
         assert_eq!(known, [id.clone(), first]);
         assert!(
             matches!(ring.import_rsa(pkcs8, NOW), Err(KeyringError::KnownKey(key)) if key == id)
@@ -121,25 +104,16 @@ fn an_rsa_key_with_one_faulty_part_never_becomes_active() {
         }
     }
     // The private exponent d (bytes 298 to 557) is the one part that is neither checked nor used.
-    assert!(
-        accepted.iter().all(|at| (298..558).contains(at)),
-        "{accepted:?}"
-    );
+    assert!(accepted.iter().all(|at| (298..558).contains(at)), "{accepted:?}");
 }
 
 #[test]
 fn an_audit_log_is_signed_with_ed25519_only() {
     let mut ring = SigningKeyring::ephemeral(Purpose::AuditSign, &OsRandom).unwrap();
     let refused = ring.import_rsa(RSA.as_bytes(), NOW).unwrap_err();
-    assert!(matches!(
-        refused,
-        KeyringError::WrongKind(Purpose::AuditSign)
-    ));
+    assert!(matches!(refused, KeyringError::WrongKind(Purpose::AuditSign)));
     let refused = SigningKeyring::ephemeral(Purpose::AuditMac, &OsRandom).unwrap_err();
-    assert!(matches!(
-        refused,
-        KeyringError::WrongKind(Purpose::AuditMac)
-    ));
+    assert!(matches!(refused, KeyringError::WrongKind(Purpose::AuditMac)));
 }
 
 #[test]
@@ -161,63 +135,27 @@ fn parts_that_do_not_belong_together_are_refused() {
     let good = new_ed25519(&Fixed, NOW).unwrap();
     let other = new_ed25519(&OsRandom, NOW).unwrap();
     assert!(Signing::active(&good).is_ok());
-    let public = |public: Option<PublicPart>| Record {
-        public,
-        ..good.clone()
-    };
+    let public = |public: Option<PublicPart>| Record { public, ..good.clone() };
     for broken in [
         public(other.public.clone()),
         public(None),
-        Record {
-            id: other.id.clone(),
-            ..good.clone()
-        },
-        Record {
-            secret: other.secret.clone(),
-            ..good.clone()
-        },
-        Record {
-            secret: None,
-            ..good.clone()
-        },
-        Record {
-            secret: Some(Secret::new(Zeroizing::new(vec![1; 31]))),
-            ..good.clone()
-        },
-        Record {
-            algorithm: KeyAlgorithm::Rs256,
-            ..good.clone()
-        },
-        Record {
-            algorithm: KeyAlgorithm::Hs256,
-            ..good.clone()
-        },
+        Record { id: other.id.clone(), ..good.clone() },
+        Record { secret: other.secret.clone(), ..good.clone() },
+        Record { secret: None, ..good.clone() },
+        Record { secret: Some(Secret::new(Zeroizing::new(vec![1; 31]))), ..good.clone() },
+        Record { algorithm: KeyAlgorithm::Rs256, ..good.clone() },
+        Record { algorithm: KeyAlgorithm::Hs256, ..good.clone() },
     ] {
         assert!(Signing::active(&broken).is_err());
     }
-    let retiring = Record {
-        secret: None,
-        ..good.clone()
-    };
+    let retiring = Record { secret: None, ..good.clone() };
     assert!(Signing::retiring(&retiring).is_ok());
     for broken in [
         good.clone(),
-        Record {
-            public: None,
-            ..retiring.clone()
-        },
-        Record {
-            public: other.public.clone(),
-            ..retiring.clone()
-        },
-        Record {
-            id: other.id.clone(),
-            ..retiring.clone()
-        },
-        Record {
-            algorithm: KeyAlgorithm::Rs256,
-            ..retiring.clone()
-        },
+        Record { public: None, ..retiring.clone() },
+        Record { public: other.public.clone(), ..retiring.clone() },
+        Record { id: other.id.clone(), ..retiring.clone() },
+        Record { algorithm: KeyAlgorithm::Rs256, ..retiring.clone() },
     ] {
         assert!(Signing::retiring(&broken).is_err());
     }
@@ -233,8 +171,5 @@ fn debug_output_shows_no_secrets() {
         Secret::new(Zeroizing::new(vec![1, 2, 3]))
     );
     assert!(shown.contains(ring.active().as_str()));
-    assert!(
-        !shown.contains(&seed) && !shown.contains("1, 2, 3"),
-        "{shown}"
-    );
+    assert!(!shown.contains(&seed) && !shown.contains("1, 2, 3"), "{shown}");
 }

@@ -54,11 +54,7 @@ fn require_verifying(members: &Map<String, Value>, key: &VerifyingKey) -> Result
         Some(Value::Array(operations)) => operations.iter().any(|operation| operation == "verify"),
         Some(_) => return Err(KeyRejected::Malformed),
     };
-    if alg_fits && use_fits && operations_fit {
-        Ok(())
-    } else {
-        Err(KeyRejected::Unsupported)
-    }
+    if alg_fits && use_fits && operations_fit { Ok(()) } else { Err(KeyRejected::Unsupported) }
 }
 
 fn required<'a>(members: &'a Map<String, Value>, name: &str) -> Result<&'a str, KeyRejected> {

@@ -28,9 +28,8 @@ fn folder() -> (TempDir, PathBuf) {
 
 fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).unwrap();
-    let mut names: Vec<_> = entries
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
 }
@@ -55,18 +54,12 @@ fn the_first_use_creates_a_key_and_the_second_finds_it() {
     let second = mac(&folder).unwrap();
     assert_eq!(first.active(), second.active());
     assert_eq!(second.verify(&proof, b"message"), Ok(()));
-    assert_eq!(
-        names(&folder),
-        ["capability-mac.json", "capability-mac.lock"]
-    );
+    assert_eq!(names(&folder), ["capability-mac.json", "capability-mac.lock"]);
 
     let first = sign(&folder).unwrap();
     let signature = first.sign(b"message").unwrap();
     let second = sign(&folder).unwrap();
-    assert_eq!(
-        second.active_key().verify(b"message", &signature.bytes),
-        Ok(())
-    );
+    assert_eq!(second.active_key().verify(b"message", &signature.bytes), Ok(()));
     assert_eq!(first.verifying_keys(), second.verifying_keys());
 }
 
@@ -94,11 +87,7 @@ fn a_file_or_folder_that_others_may_open_is_refused_with_what_to_do() {
         chmod(&file, wrong);
         for refused in [mac(&folder).unwrap_err(), ring.reload().unwrap_err()] {
             assert!(matches!(refused, KeyringError::Exposed { mode, .. } if mode == wrong));
-            assert!(
-                refused
-                    .to_string()
-                    .ends_with(&format!("chmod 600 '{}'", file.display()))
-            );
+            assert!(refused.to_string().ends_with(&format!("chmod 600 '{}'", file.display())));
         }
     }
     chmod(&file, 0o600);
@@ -106,11 +95,7 @@ fn a_file_or_folder_that_others_may_open_is_refused_with_what_to_do() {
         chmod(&folder, wrong);
         let refused = mac(&folder).unwrap_err();
         assert!(matches!(refused, KeyringError::Exposed { mode, .. } if mode == wrong));
-        assert!(
-            refused
-                .to_string()
-                .ends_with(&format!("chmod 700 '{}'", folder.display()))
-        );
+        assert!(refused.to_string().ends_with(&format!("chmod 700 '{}'", folder.display())));
     }
     chmod(&folder, 0o755);
     chmod(&file, 0o400);
@@ -128,13 +113,7 @@ fn a_damaged_file_is_an_error_that_names_it_and_is_never_replaced() {
         assert!(good.contains(from), "{from}");
         good.replace(from, to)
     };
-    let key = good
-        .split_once("\"keys\": [")
-        .unwrap()
-        .1
-        .rsplit_once(']')
-        .unwrap()
-        .0;
+    let key = good.split_once("\"keys\": [").unwrap().1.rsplit_once(']').unwrap().0;
     let damaged = [
         String::new(),
         "\0".repeat(100),
@@ -155,37 +134,22 @@ fn a_damaged_file_is_an_error_that_names_it_and_is_never_replaced() {
         replaced("\"active\"", "\"sleeping\""),
         replaced("HS256", "EdDSA"),
         replaced("HS256", "none"),
-        replaced(
-            "\"purpose\": \"capability-mac\"",
-            "\"purpose\": \"audit-mac\"",
-        ),
-        replaced(
-            "\"purpose\": \"capability-mac\"",
-            "\"purpose\": \"token-sign\"",
-        ),
+        replaced("\"purpose\": \"capability-mac\"", "\"purpose\": \"audit-mac\""),
+        replaced("\"purpose\": \"capability-mac\"", "\"purpose\": \"token-sign\""),
         replaced(active.as_str(), "../x"),
         replaced(key, ""),
         replaced(key, &format!("{key},{key}")),
-        replaced(
-            key,
-            &format!("{key},{}", key.replace("\"active\"", "\"retiring\"")),
-        ),
-        replaced(
-            key,
-            &format!("{key},{}", key.replace(active.as_str(), "other")),
-        ),
+        replaced(key, &format!("{key},{}", key.replace("\"active\"", "\"retiring\""))),
+        replaced(key, &format!("{key},{}", key.replace(active.as_str(), "other"))),
         replaced(
             key,
             &format!(
                 "{key},{}",
-                key.replace(active.as_str(), "b")
-                    .replace("\"active\"", "\"retired\"")
+                key.replace(active.as_str(), "b").replace("\"active\"", "\"retired\"")
             ),
         ),
     ];
-    let truncated = (1..good.trim_end().len())
-        .step_by(7)
-        .map(|length| good[..length].to_owned());
+    let truncated = (1..good.trim_end().len()).step_by(7).map(|length| good[..length].to_owned());
     let secret = good.split_once("\"secret\": \"").unwrap().1[..43].to_owned();
     for content in damaged.into_iter().chain(truncated) {
         fs::write(&file, &content).unwrap();
@@ -211,45 +175,23 @@ fn a_damaged_file_is_an_error_that_names_it_and_is_never_replaced() {
 fn a_file_that_is_too_large_is_not_read() {
     let (_root, folder) = folder();
     mac(&folder).unwrap();
-    fs::write(
-        folder.join("capability-mac.json"),
-        " ".repeat((1 << 20) + 1),
-    )
-    .unwrap();
-    assert!(matches!(
-        mac(&folder).unwrap_err(),
-        KeyringError::Corrupt { .. }
-    ));
+    fs::write(folder.join("capability-mac.json"), " ".repeat((1 << 20) + 1)).unwrap();
+    assert!(matches!(mac(&folder).unwrap_err(), KeyringError::Corrupt { .. }));
 }
 
 #[test]
 fn the_file_of_one_purpose_does_not_serve_another() {
     let (_root, folder) = folder();
     mac(&folder).unwrap();
-    fs::copy(
-        folder.join("capability-mac.json"),
-        folder.join("audit-mac.json"),
-    )
-    .unwrap();
+    fs::copy(folder.join("capability-mac.json"), folder.join("audit-mac.json")).unwrap();
     let refused =
         MacKeyring::open_or_create(&folder, Purpose::AuditMac, &OsRandom, NOW).unwrap_err();
-    assert!(
-        refused
-            .to_string()
-            .contains("its keys are for `capability-mac`, not for `audit-mac`")
-    );
+    assert!(refused.to_string().contains("its keys are for `capability-mac`, not for `audit-mac`"));
     sign(&folder).unwrap();
-    fs::copy(
-        folder.join("token-sign.json"),
-        folder.join("audit-sign.json"),
-    )
-    .unwrap();
+    fs::copy(folder.join("token-sign.json"), folder.join("audit-sign.json")).unwrap();
     assert!(SigningKeyring::open(&folder, Purpose::AuditSign).is_err());
     let refused = MacKeyring::open(&folder, Purpose::TokenSign).unwrap_err();
-    assert!(matches!(
-        refused,
-        KeyringError::WrongKind(Purpose::TokenSign)
-    ));
+    assert!(matches!(refused, KeyringError::WrongKind(Purpose::TokenSign)));
 }
 
 #[cfg(unix)]
@@ -273,12 +215,7 @@ fn symlinks_folders_and_pipes_in_the_place_of_the_file_are_refused() {
     assert!(matches!(mac(&folder).unwrap_err(), KeyringError::NotAFile(path) if path == file));
     fs::remove_dir(&file).unwrap();
 
-    rustix::fs::mkfifoat(
-        rustix::fs::CWD,
-        &file,
-        rustix::fs::Mode::from_raw_mode(0o600),
-    )
-    .unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, &file, rustix::fs::Mode::from_raw_mode(0o600)).unwrap();
     assert!(matches!(mac(&folder).unwrap_err(), KeyringError::NotAFile(path) if path == file));
 }
 
@@ -308,14 +245,8 @@ fn a_keyring_that_has_gone_is_an_error_not_a_new_one() {
     let (_root, folder) = folder();
     let mut ring = mac(&folder).unwrap();
     fs::remove_file(folder.join("capability-mac.json")).unwrap();
-    assert!(matches!(
-        ring.reload().unwrap_err(),
-        KeyringError::Io { .. }
-    ));
-    assert!(matches!(
-        ring.rotate(&OsRandom, NOW).unwrap_err(),
-        KeyringError::Io { .. }
-    ));
+    assert!(matches!(ring.reload().unwrap_err(), KeyringError::Io { .. }));
+    assert!(matches!(ring.rotate(&OsRandom, NOW).unwrap_err(), KeyringError::Io { .. }));
     assert_eq!(names(&folder), ["capability-mac.lock"]);
 }
 
@@ -330,10 +261,7 @@ fn rotation_and_retirement_reach_the_other_openers_when_they_reload() {
 
     let later = NOW + chrono::TimeDelta::days(1);
     let new = theirs.rotate(&OsRandom, later).unwrap();
-    assert_eq!(
-        ours.verify(&theirs.mac(b"message"), b"message"),
-        Err(Unverified)
-    );
+    assert_eq!(ours.verify(&theirs.mac(b"message"), b"message"), Err(Unverified));
     assert!(ours.reload().unwrap());
     assert!(!ours.reload().unwrap());
     assert_eq!(ours.active(), &new);
@@ -371,8 +299,7 @@ fn a_rotated_signing_key_leaves_no_secret_in_the_file() {
     let file = folder.join("token-sign.json");
     let secret = secrets(&file).remove(0);
     let old = ring.sign(b"message").unwrap();
-    ring.import_rsa(include_bytes!("../fixtures/rsa-2048.pem"), NOW)
-        .unwrap();
+    ring.import_rsa(include_bytes!("../fixtures/rsa-2048.pem"), NOW).unwrap();
     let text = fs::read_to_string(&file).unwrap();
     assert!(!text.contains(&secret));
     assert_eq!(secrets(&file).len(), 1);
@@ -380,10 +307,7 @@ fn a_rotated_signing_key_leaves_no_secret_in_the_file() {
     let again = SigningKeyring::open(&folder, Purpose::TokenSign).unwrap();
     assert_eq!(again.active(), ring.active());
     assert_eq!(again.verifying_keys(), ring.verifying_keys());
-    assert_eq!(
-        again.verifying_keys()[1].verify(b"message", &old.bytes),
-        Ok(())
-    );
+    assert_eq!(again.verifying_keys()[1].verify(b"message", &old.bytes), Ok(()));
     assert_eq!(again.sign(b"message"), ring.sign(b"message"));
 }
 
@@ -391,29 +315,15 @@ fn a_rotated_signing_key_leaves_no_secret_in_the_file() {
 fn what_a_crash_left_behind_does_not_disturb_and_goes_away() {
     let (_root, folder) = folder();
     let mut ring = mac(&folder).unwrap();
-    fs::write(
-        folder.join("capability-mac.json.new"),
-        "half a file with a secret",
-    )
-    .unwrap();
+    fs::write(folder.join("capability-mac.json.new"), "half a file with a secret").unwrap();
     assert_eq!(mac(&folder).unwrap().active(), ring.active());
     ring.rotate(&OsRandom, NOW).unwrap();
-    assert_eq!(
-        names(&folder),
-        ["capability-mac.json", "capability-mac.lock"]
-    );
+    assert_eq!(names(&folder), ["capability-mac.json", "capability-mac.lock"]);
 
     fs::remove_file(folder.join("capability-mac.json")).unwrap();
-    fs::write(
-        folder.join("capability-mac.json.new"),
-        "half a file with a secret",
-    )
-    .unwrap();
+    fs::write(folder.join("capability-mac.json.new"), "half a file with a secret").unwrap();
     mac(&folder).unwrap();
-    assert_eq!(
-        names(&folder),
-        ["capability-mac.json", "capability-mac.lock"]
-    );
+    assert_eq!(names(&folder), ["capability-mac.json", "capability-mac.lock"]);
 }
 
 #[test]
@@ -427,25 +337,17 @@ fn a_broken_random_source_leaves_the_files_as_they_were() {
     }
     let (_root, folder) = folder();
     let refused = MacKeyring::open_or_create(&folder, Purpose::CapabilityMac, &Broken, NOW);
-    assert!(matches!(
-        refused.unwrap_err(),
-        KeyringError::Random(RandomError)
-    ));
+    assert!(matches!(refused.unwrap_err(), KeyringError::Random(RandomError)));
     assert_eq!(names(&folder), ["capability-mac.lock"]);
 
     let mut ring = mac(&folder).unwrap();
     let before = fs::read(folder.join("capability-mac.json")).unwrap();
     assert!(ring.rotate(&Broken, NOW).is_err());
-    assert_eq!(
-        fs::read(folder.join("capability-mac.json")).unwrap(),
-        before
-    );
+    assert_eq!(fs::read(folder.join("capability-mac.json")).unwrap(), before);
 }
 
 fn secrets(file: &Path) -> Vec<String> {
     let content: serde_json::Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
     let keys = content["keys"].as_array().unwrap();
-    keys.iter()
-        .filter_map(|key| Some(key.get("secret")?.as_str()?.to_owned()))
-        .collect()
+    keys.iter().filter_map(|key| Some(key.get("secret")?.as_str()?.to_owned())).collect()
 }

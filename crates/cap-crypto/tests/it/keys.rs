@@ -16,19 +16,13 @@ fn modulus(bits: usize) -> Vec<u8> {
 fn thumbprints_are_those_of_the_rfcs() {
     // RFC 8037 A.2 and A.3.
     let key = VerifyingKey::from_jwk(&json!({ "kty": "OKP", "crv": "Ed25519", "x": X })).unwrap();
-    assert_eq!(
-        key.id().as_str(),
-        "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
-    );
+    assert_eq!(key.id().as_str(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
     assert_eq!(key.algorithm(), Algorithm::EdDsa);
 
     // RFC 7638 §3.1.
     let n = "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw";
     let key = VerifyingKey::from_jwk(&json!({ "kty": "RSA", "n": n, "e": "AQAB", "alg": "RS256" }));
-    assert_eq!(
-        key.unwrap().id().as_str(),
-        "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
-    );
+    assert_eq!(key.unwrap().id().as_str(), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
 }
 
 #[test]
@@ -52,10 +46,7 @@ fn a_jwk_may_name_its_key() {
     let jwk = json!({ "kty": "OKP", "crv": "Ed25519", "x": X, "kid": "key-1", "x5c": [1] });
     let key = VerifyingKey::from_jwk(&jwk).unwrap();
     assert_eq!(key.id().as_str(), "key-1");
-    assert_eq!(
-        key.thumbprint().as_str(),
-        "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
-    );
+    assert_eq!(key.thumbprint().as_str(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
 }
 
 #[test]
@@ -70,16 +61,10 @@ fn a_jwk_that_is_private_for_something_else_or_malformed_is_refused() {
         (json!(null), Malformed),
         (json!([]), Malformed),
         (json!({}), Malformed),
-        (
-            with("d", json!("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A")),
-            NotPublic,
-        ),
+        (with("d", json!("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A")), NotPublic),
         (json!({ "kty": "oct", "k": "AAAA" }), NotPublic),
         (json!({ "kty": "oct" }), Unsupported),
-        (
-            json!({ "kty": "EC", "crv": "P-256", "x": X, "y": X }),
-            Unsupported,
-        ),
+        (json!({ "kty": "EC", "crv": "P-256", "x": X, "y": X }), Unsupported),
         (with("crv", json!("X25519")), Unsupported),
         (with("crv", json!("Ed448")), Unsupported),
         (with("kty", json!("okp")), Unsupported),
@@ -96,10 +81,7 @@ fn a_jwk_that_is_private_for_something_else_or_malformed_is_refused() {
         (with("kid", json!(7)), Malformed),
         (with("x", json!(format!("{X}="))), Malformed),
         (with("x", json!(&X[1..])), Malformed),
-        (
-            with("x", json!("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURp")),
-            Malformed,
-        ),
+        (with("x", json!("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURp")), Malformed),
         (with("x", json!("A".repeat(43))), WeakPoint),
         (json!({ "kty": "RSA", "e": "AQAB" }), Malformed),
     ] {
@@ -115,17 +97,10 @@ fn rsa_keys_outside_the_bounds_are_refused() {
     use KeyRejected::{Exponent, Malformed, Modulus};
     let e = [1, 0, 1];
     for bits in [2048, 2049, 3072, 4096, 8192] {
-        assert!(
-            VerifyingKey::from_rsa_components(&modulus(bits), &e).is_ok(),
-            "{bits}"
-        );
+        assert!(VerifyingKey::from_rsa_components(&modulus(bits), &e).is_ok(), "{bits}");
     }
     for bits in [512, 1024, 2040, 2047, 8193, 16384] {
-        assert_eq!(
-            VerifyingKey::from_rsa_components(&modulus(bits), &e),
-            Err(Modulus),
-            "{bits}"
-        );
+        assert_eq!(VerifyingKey::from_rsa_components(&modulus(bits), &e), Err(Modulus), "{bits}");
     }
     let even = {
         let mut n = modulus(2048);
@@ -134,39 +109,18 @@ fn rsa_keys_outside_the_bounds_are_refused() {
     };
     assert_eq!(VerifyingKey::from_rsa_components(&even, &e), Err(Modulus));
     let padded = [&[0][..], &modulus(2048)].concat();
-    assert_eq!(
-        VerifyingKey::from_rsa_components(&padded, &e),
-        Err(Malformed)
-    );
+    assert_eq!(VerifyingKey::from_rsa_components(&padded, &e), Err(Malformed));
     assert_eq!(VerifyingKey::from_rsa_components(&[], &e), Err(Malformed));
 
     let n = modulus(2048);
     for good in [&[3][..], &[17], &[1, 0, 1], &[1, 0, 0, 0, 1]] {
-        assert!(
-            VerifyingKey::from_rsa_components(&n, good).is_ok(),
-            "{good:?}"
-        );
+        assert!(VerifyingKey::from_rsa_components(&n, good).is_ok(), "{good:?}");
     }
-    for bad in [
-        &[1][..],
-        &[2],
-        &[4],
-        &[1, 0, 0],
-        &[2, 0, 0, 0, 1],
-        &[1, 0, 0, 0, 0, 1],
-    ] {
-        assert_eq!(
-            VerifyingKey::from_rsa_components(&n, bad),
-            Err(Exponent),
-            "{bad:?}"
-        );
+    for bad in [&[1][..], &[2], &[4], &[1, 0, 0], &[2, 0, 0, 0, 1], &[1, 0, 0, 0, 0, 1]] {
+        assert_eq!(VerifyingKey::from_rsa_components(&n, bad), Err(Exponent), "{bad:?}");
     }
     for bad in [&[][..], &[0], &[0, 3]] {
-        assert_eq!(
-            VerifyingKey::from_rsa_components(&n, bad),
-            Err(Malformed),
-            "{bad:?}"
-        );
+        assert_eq!(VerifyingKey::from_rsa_components(&n, bad), Err(Malformed), "{bad:?}");
     }
 }
 
@@ -177,14 +131,7 @@ fn shared_wycheproof_ed25519() {
         let point = unhex(&group["publicKey"]["pk"]).try_into().unwrap();
         VerifyingKey::from_ed25519(&point).unwrap()
     });
-    assert_eq!(
-        counts,
-        Counts {
-            valid: 88,
-            invalid: 63,
-            acceptable: 0
-        }
-    );
+    assert_eq!(counts, Counts { valid: 88, invalid: 63, acceptable: 0 });
 }
 
 #[test]
@@ -193,24 +140,12 @@ fn shared_wycheproof_rsa_2048() {
     let counts = wycheproof("rsa_signature_2048_sha256_test.json", |group| {
         let n = unhex(&group["publicKey"]["modulus"]);
         let e = unhex(&group["publicKey"]["publicExponent"]);
-        let stripped = |number: &[u8]| {
-            number
-                .iter()
-                .copied()
-                .skip_while(|byte| *byte == 0)
-                .collect()
-        };
+        let stripped =
+            |number: &[u8]| number.iter().copied().skip_while(|byte| *byte == 0).collect();
         let (n, e): (Vec<u8>, Vec<u8>) = (stripped(&n), stripped(&e));
         VerifyingKey::from_rsa_components(&n, &e).unwrap()
     });
-    assert_eq!(
-        counts,
-        Counts {
-            valid: 9,
-            invalid: 249,
-            acceptable: 1
-        }
-    );
+    assert_eq!(counts, Counts { valid: 9, invalid: 249, acceptable: 1 });
 }
 
 #[derive(Debug, Default, PartialEq)]
@@ -247,7 +182,5 @@ fn wycheproof(file: &str, key: impl Fn(&Value) -> VerifyingKey) -> Counts {
 
 fn unhex(value: &Value) -> Vec<u8> {
     let pairs = value.as_str().unwrap().as_bytes().chunks_exact(2);
-    pairs
-        .map(|pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap())
-        .collect()
+    pairs.map(|pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
 }

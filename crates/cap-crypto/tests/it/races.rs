@@ -32,10 +32,7 @@ fn threads_that_create_at_once_end_with_one_key() {
                     })
                 })
                 .collect();
-            opened
-                .into_iter()
-                .map(|thread| thread.join().unwrap())
-                .collect()
+            opened.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
         assert_eq!(keys.len(), 1);
         assert_eq!(open(&folder).keys().len(), 1);
@@ -93,11 +90,7 @@ fn processes_that_create_at_once_end_with_one_key() {
             let output = child.wait_with_output().unwrap();
             assert!(output.status.success());
             let text = String::from_utf8(output.stdout).unwrap();
-            let keys = text
-                .lines()
-                .find_map(|line| line.split_once("keys="))
-                .unwrap()
-                .1;
+            let keys = text.lines().find_map(|line| line.split_once("keys=")).unwrap().1;
             seen.insert(keys.to_owned());
         }
         assert_eq!(seen.len(), 1, "{seen:?}");

@@ -25,8 +25,16 @@ any = { constraint_type = "wildcard", optional = true }
     );
     let (mut client, mut server) = place.play(&policy);
     for arguments in [
-        r#"{"n":1}"#, r#"{"n":-10}"#, r#"{"n":1.0}"#, r#"{"n":1e2}"#, r#"{"n":9007199254740991}"#,
-        r#"{"s":"y"}"#, r#"{"any":1e400}"#, r#"{"any":"\ud800"}"#, r#"{"any":12345678901234567890123}"#, "{}",
+        r#"{"n":1}"#,
+        r#"{"n":-10}"#,
+        r#"{"n":1.0}"#,
+        r#"{"n":1e2}"#,
+        r#"{"n":9007199254740991}"#,
+        r#"{"s":"y"}"#,
+        r#"{"any":1e400}"#,
+        r#"{"any":"\ud800"}"#,
+        r#"{"any":12345678901234567890123}"#,
+        "{}",
     ] {
         let id = client.fresh_id();
         let line = format!(
@@ -36,10 +44,21 @@ any = { constraint_type = "wildcard", optional = true }
         server.hears(line.as_bytes());
     }
     for arguments in [
-        r#"{"n":-11}"#, r#"{"n":"1"}"#, r#"{"n":9007199254740992}"#, r#"{"n":9007199254740993}"#,
-        r#"{"n":0.1000000000000000055511151231257827}"#, r#"{"n":1e400}"#, r#"{"n":1e-400}"#,
-        r#"{"n":12345678901234567890}"#, r#"{"s":"x"}"#, r#"{"s":"\u0078"}"#, r#"{"s":"\ud800"}"#, r#"{"s":1e400}"#,
-        r#"{"s":12345678901234567890123}"#, r#"{"other":1}"#, r#"{"N":1}"#,
+        r#"{"n":-11}"#,
+        r#"{"n":"1"}"#,
+        r#"{"n":9007199254740992}"#,
+        r#"{"n":9007199254740993}"#,
+        r#"{"n":0.1000000000000000055511151231257827}"#,
+        r#"{"n":1e400}"#,
+        r#"{"n":1e-400}"#,
+        r#"{"n":12345678901234567890}"#,
+        r#"{"s":"x"}"#,
+        r#"{"s":"\u0078"}"#,
+        r#"{"s":"\ud800"}"#,
+        r#"{"s":1e400}"#,
+        r#"{"s":12345678901234567890123}"#,
+        r#"{"other":1}"#,
+        r#"{"N":1}"#,
     ] {
         assert_refused(&call(&mut client, arguments), "argument-refused");
     }
@@ -57,10 +76,20 @@ fn a_refusal_says_which_constraint_refused_and_what_would_pass() {
     let mut client = place.demo(&folder_policy(&data, &["read"], more), &data);
     let folder = data.to_str().unwrap();
     for (tool, arguments, code, said) in [
-        ("read_file", json!({ "path": "/etc/passwd" }), "path-outside", &["`/etc/passwd`", folder, "would pass"][..]),
+        (
+            "read_file",
+            json!({ "path": "/etc/passwd" }),
+            "path-outside",
+            &["`/etc/passwd`", folder, "would pass"][..],
+        ),
         ("read_file", json!({ "path": "a.md" }), "extension-not-allowed", &["txt"]),
         ("read_file", json!({ "path": "big.txt" }), "size-exceeded", &["10"]),
-        ("write_file", json!({ "path": "a.txt", "content": "" }), "operation-not-allowed", &["`write`", "`read`"]),
+        (
+            "write_file",
+            json!({ "path": "a.txt", "content": "" }),
+            "operation-not-allowed",
+            &["`write`", "`read`"],
+        ),
         ("read_file", json!({ "path": 1 }), "argument-invalid", &["`path`"]),
         ("read_file", json!({ "path": "a.txt", "more": 1 }), "tool-unmapped", &["more"]),
         ("send_email", json!({}), "tool-unmapped", &["send_email"]),
@@ -74,7 +103,10 @@ fn a_refusal_says_which_constraint_refused_and_what_would_pass() {
     assert_eq!(done(&client.call("read_file", &json!({ "path": "a.txt" }))), "a");
     let response = client.call("read_file", &json!({ "path": "a.txt" }));
     let sentence = assert_refused(&response, "limit-rate");
-    assert!(sentence.contains("1 calls in 31622400 s") && sentence.contains("would pass"), "{sentence}");
+    assert!(
+        sentence.contains("1 calls in 31622400 s") && sentence.contains("would pass"),
+        "{sentence}"
+    );
 }
 
 #[test]
@@ -93,7 +125,8 @@ fn a_refusal_tells_no_more_of_the_callers_value_than_is_good() {
     place.write("there", "");
     let mut say = |path: &str| {
         let response = client.call("read_file", &json!({ "path": path }));
-        let sentence = assert_refused(&response, "path-outside").split(" (code: ").next().unwrap().to_owned();
+        let sentence =
+            assert_refused(&response, "path-outside").split(" (code: ").next().unwrap().to_owned();
         sentence.replace(&place.text(path.trim_start_matches("../")), "IT")
     };
     assert_eq!(say("../there"), say("../gone."));
@@ -115,7 +148,8 @@ fn a_move_reads_and_deletes_its_source_and_writes_its_destination() {
         assert_eq!(crate::support::code(&moved).is_empty(), passes, "{operations:?}: {moved}");
         assert_eq!(place.path("data/b.txt").exists(), passes);
         for (source, destination) in [("b.txt", "../c.txt"), ("../policy.toml", "c.txt")] {
-            let out = client.call("move_file", &json!({ "source": source, "destination": destination }));
+            let out =
+                client.call("move_file", &json!({ "source": source, "destination": destination }));
             assert!(crate::support::refusal(&out).is_some(), "{out}");
         }
     }

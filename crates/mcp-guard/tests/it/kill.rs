@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::thread::{self, JoinHandle, sleep};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cap_audit::{Body, Decision, Kind};
 use cap_core::{CapabilityId, DenyCode};
@@ -46,7 +46,7 @@ fn nothing_is_lost_and_nothing_is_left_when_guards_and_shells_are_killed() {
 }
 
 /// What happened, in numbers.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Told {
     kills: usize,
     killed_before_they_spoke: usize,
@@ -145,31 +145,24 @@ impl Scene {
 
     /// Calls and calls, kills the guard at some moment, and beside it a shell.
     fn under_load(&mut self, round: u64, mut client: Client, server: JoinHandle<Vec<Value>>) {
-        let end = Instant::now() + Duration::from_micros(self.random.below(40_000));
         for n in 0..OUTSTANDING {
             client.tell(&call(round, n));
         }
         let shell = (self.random.below(2) == 0).then(|| {
             let revocable: Vec<_> = self.granted.difference(&self.revoked).copied().collect();
             let revokes = self.random.below(3) == 0 && !revocable.is_empty();
-            let dies = Instant::now() + Duration::from_micros(self.random.below(80_000));
-            (self.shell(revocable.last().copied().filter(|_| revokes)), dies)
+            self.shell(revocable.last().copied().filter(|_| revokes))
         });
-        let (mut sent, mut answered) = (OUTSTANDING, 0);
-        while Instant::now() < end {
-            if client.line_within(end.saturating_duration_since(Instant::now())).is_some() {
-                answered += 1;
-                client.tell(&call(round, sent));
-                sent += 1;
-            }
+        let mut answered = usize::try_from(self.random.below(60)).unwrap();
+        for n in 0..answered {
+            client.line();
+            client.tell(&call(round, OUTSTANDING + n));
         }
+        sleep(Duration::from_micros(self.random.below(1500)));
         client.kill();
         answered += client.received().count();
-        if let Some((mut shell, dies)) = shell {
-            sleep(dies.saturating_duration_since(Instant::now()));
-            self.told.shells_killed += usize::from(shell.is_running());
-            shell.kill();
-            self.hear(&shell);
+        if let Some(shell) = shell {
+            self.kill_shell(shell);
         }
         let called =
             server.join().unwrap().into_iter().filter(|message| message["method"] == "tools/call");
@@ -257,6 +250,17 @@ impl Scene {
             ],
         };
         Client::start(&mut self.place.program(arguments))
+    }
+
+    /// Kills a shell, at any moment or some time after its acknowledgement.
+    fn kill_shell(&mut self, mut shell: Client) {
+        let has_spoken = self.random.below(2) == 0 && self.hear(&shell);
+        sleep(Duration::from_micros(self.random.below(if has_spoken { 10_000 } else { 50_000 })));
+        self.told.shells_killed += usize::from(shell.is_running());
+        shell.kill();
+        if !has_spoken {
+            self.hear(&shell);
+        }
     }
 
     /// Notes what a shell has acknowledged, if it has.

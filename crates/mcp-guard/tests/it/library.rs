@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use cap_audit::{AuditLog, Body, Keys, Kind, LogRegistry, Reader, Report, logs, verify};
+use cap_audit::{AuditLog, Body, Keys, LogRegistry, Reader, Report, logs, verify};
 use cap_core::{Capability, Constraints, Operations, RateLimit, ResourceType, RootGrant};
 use cap_crypto::{MacKeyring, OsRandom, Purpose, SigningKeyring};
 use cap_kernel::Kernel;
@@ -99,8 +99,4 @@ pub(crate) fn limited(principal: &str, max: u64) -> RootGrant {
         constraints: Constraints { rate_limit, ..Constraints::default() },
         ..everything(principal)
     }
-}
-
-pub(crate) fn is_ruling(body: &Body) -> bool {
-    body.kind == Kind::Ruling
 }

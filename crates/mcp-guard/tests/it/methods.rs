@@ -187,7 +187,7 @@ fn a_file_uri_is_decoded_once_and_ruled_as_a_path() {
         (format!("file://{folder}/a%00"), "argument-invalid"),
         (format!("file://{folder}/a?x"), "argument-invalid"),
         (format!("file://example.com{folder}/a"), "argument-invalid"),
-        (format!("file:a"), "argument-invalid"),
+        ("file:a".to_owned(), "argument-invalid"),
         (format!("fi\tle://{folder}/../secret.txt"), "argument-invalid"),
         (format!("file://{}/keys/token-sign.json", place.text("state")), "path-outside"),
     ] {

@@ -132,11 +132,6 @@ impl Server {
         }
     }
 
-    /// Everything that the server reads to the end of its input, a line at a time.
-    pub(crate) fn everything(&self) -> impl Iterator<Item = Vec<u8>> {
-        std::iter::from_fn(|| self.lines.recv_timeout(PATIENCE).ok())
-    }
-
     /// Writes bytes as they are to the server's standard output.
     pub(crate) fn say(&mut self, bytes: &[u8]) {
         self.socket.write_all(bytes).unwrap();

@@ -197,7 +197,8 @@ fn a_server_that_asks_and_asks_is_refused_beyond_1024_questions() {
     server.heard();
     server.say(ping(7).as_bytes());
     assert_eq!(client.line(), ping(7).as_bytes());
-    let cancelled = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":8}}"#;
+    let cancelled =
+        r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":8}}"#;
     server.tell(cancelled);
     assert_eq!(client.line(), format!("{cancelled}\n").as_bytes());
     server.say(ping(1024).as_bytes());

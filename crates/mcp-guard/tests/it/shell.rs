@@ -12,7 +12,15 @@ const NOBODY: &str = "0199f6b0-0000-7000-8000-000000000000";
 
 fn grant(place: &Place, principal: &str, more: &[&str]) -> Value {
     let mut arguments = vec![
-        "grant", "--principal", principal, "--type", "path", "--resource", "/srv", "--operations", "read,list",
+        "grant",
+        "--principal",
+        principal,
+        "--type",
+        "path",
+        "--resource",
+        "/srv",
+        "--operations",
+        "read,list",
         "--json",
     ];
     arguments.extend(more);
@@ -34,10 +42,22 @@ fn lines(ended: &Ended) -> Vec<Value> {
 #[test]
 fn what_is_granted_is_listed_and_inspected_as_it_was_issued() {
     let place = Place::new();
-    let issued = grant(&place, "agent", &["--constraints", r#"{"allowed_extensions":["txt"],"rate_limit":{"max":5,"per_seconds":60}}"#, "--expires-in", "8h"]);
+    let issued = grant(
+        &place,
+        "agent",
+        &[
+            "--constraints",
+            r#"{"allowed_extensions":["txt"],"rate_limit":{"max":5,"per_seconds":60}}"#,
+            "--expires-in",
+            "8h",
+        ],
+    );
     let capability = &issued["capability"];
     assert_eq!(capability["principal"], "agent");
-    assert_eq!((&capability["resource_type"], &capability["resource"]), (&json!("path"), &json!("/srv")));
+    assert_eq!(
+        (&capability["resource_type"], &capability["resource"]),
+        (&json!("path"), &json!("/srv"))
+    );
     assert_eq!(capability["operations"], json!(["list", "read"]));
     assert_eq!(capability["constraints"]["allowed_extensions"], json!(["txt"]));
     assert_eq!(capability["delegation_depth"], 0);
@@ -66,7 +86,17 @@ fn what_is_granted_is_listed_and_inspected_as_it_was_issued() {
 fn what_is_said_without_json_has_the_same_secrets_in_it() {
     let place = Place::new();
     let ended = place.shell(&[
-        "grant", "--principal", "p", "--type", "path", "--resource", "/srv", "--operations", "*", "--token", "10m",
+        "grant",
+        "--principal",
+        "p",
+        "--type",
+        "path",
+        "--resource",
+        "/srv",
+        "--operations",
+        "*",
+        "--token",
+        "10m",
     ]);
     let text = ended.stdout();
     let said: Vec<_> = text.lines().map(|line| line.split_once(' ').unwrap().0).collect();
@@ -77,7 +107,17 @@ fn what_is_said_without_json_has_the_same_secrets_in_it() {
 fn a_delegation_is_never_wider_than_its_parent() {
     let place = Place::new();
     let parent = grant(&place, "agent", &[]);
-    let wider = ["delegate", id(&parent), "--principal", "sub", "--resource", "/", "--operations", "read,write", "--json"];
+    let wider = [
+        "delegate",
+        id(&parent),
+        "--principal",
+        "sub",
+        "--resource",
+        "/",
+        "--operations",
+        "read,write",
+        "--json",
+    ];
     let refused = place.shell(&wider);
     assert_eq!((refused.code, refused.rest.len()), (Some(2), 0));
     for said in ["not delegated", "operations", "write", "paths", "`/`"] {
@@ -87,12 +127,32 @@ fn a_delegation_is_never_wider_than_its_parent() {
     let cut: Vec<_> = narrowed["cut"].as_array().unwrap().iter().map(|cut| &cut["field"]).collect();
     assert_eq!(cut, [&json!("operations"), &json!("paths")]);
 
-    let child = place.shell_json(&["delegate", id(&parent), "--principal", "sub", "--resource", "/srv/data", "--json"]);
-    assert_eq!((&child["cut"], &child["capability"]["parent"]), (&json!([]), &parent["capability"]["id"]));
+    let child = place.shell_json(&[
+        "delegate",
+        id(&parent),
+        "--principal",
+        "sub",
+        "--resource",
+        "/srv/data",
+        "--json",
+    ]);
+    assert_eq!(
+        (&child["cut"], &child["capability"]["parent"]),
+        (&json!([]), &parent["capability"]["id"])
+    );
     assert_eq!(child["capability"]["operations"], json!(["list", "read"]));
     let inspected = place.shell_json(&["inspect", id(&child), "--json"]);
     assert_eq!(inspected["chain"], json!([id(&parent), id(&child)]));
-    let nothing = place.shell(&["delegate", id(&child), "--principal", "x", "--resource", "/etc", "--mode", "intersect"]);
+    let nothing = place.shell(&[
+        "delegate",
+        id(&child),
+        "--principal",
+        "x",
+        "--resource",
+        "/etc",
+        "--mode",
+        "intersect",
+    ]);
     assert_eq!(nothing.code, Some(2));
     assert!(nothing.stderr.contains("nothing"), "{}", nothing.stderr);
 }
@@ -117,11 +177,15 @@ fn a_revocation_takes_all_that_descends_and_nothing_else() {
     let (root, other) = (grant(&place, "a", &[]), grant(&place, "b", &[]));
     let child = place.shell_json(&["delegate", id(&root), "--principal", "c", "--json"]);
     let grandchild = place.shell_json(&["delegate", id(&child), "--principal", "d", "--json"]);
-    let revoked = place.shell_json(&["revoke", id(&child), "--json", "--reason", "it went too far"]);
+    let revoked =
+        place.shell_json(&["revoke", id(&child), "--json", "--reason", "it went too far"]);
     assert_eq!(revoked, json!({ "revoked": { "capability": id(&child) } }));
-    for (issued, expected) in
-        [(&root, "valid"), (&other, "valid"), (&child, "capability-revoked"), (&grandchild, "capability-revoked")]
-    {
+    for (issued, expected) in [
+        (&root, "valid"),
+        (&other, "valid"),
+        (&child, "capability-revoked"),
+        (&grandchild, "capability-revoked"),
+    ] {
         assert_eq!(status(&place, id(issued)), expected);
     }
     // Twice is as good as once.
@@ -173,23 +237,49 @@ fn bad_input_is_told_with_what_and_where_and_what_to_do() {
     let place = Place::new();
     let base = ["grant", "--principal", "p", "--type", "path", "--operations", "read"];
     let granting = |more: &[&'static str]| -> Vec<&str> {
-        let resource: &[&str] = if more.contains(&"--resource") { &[] } else { &["--resource", "/"] };
+        let resource: &[&str] =
+            if more.contains(&"--resource") { &[] } else { &["--resource", "/"] };
         [&base[..], resource, more].concat()
     };
     for (arguments, said) in [
         (vec![], &["grant", "delegate", "revoke", "check", "audit"][..]),
         (vec!["frobnicate"], &["frobnicate", "--help"]),
         (vec!["grant"], &["--principal", "--type", "--resource", "--operations"]),
-        (vec!["grant", "--principal", "p", "--type", "file", "--resource", "/", "--operations", "read"], &["--type", "`file`", "any command method path tool url"]),
+        (
+            vec![
+                "grant",
+                "--principal",
+                "p",
+                "--type",
+                "file",
+                "--resource",
+                "/",
+                "--operations",
+                "read",
+            ],
+            &["--type", "`file`", "any command method path tool url"],
+        ),
         (granting(&["--resource", "srv"]), &["resource", "`srv`", "absolute"]),
         (granting(&["--operations", "raed"]), &["--operations", "`raed`", "read"]),
         (granting(&["--constraints", "{x"]), &["--constraints", "line 1 column 2"]),
         (granting(&["--constraints", "[]"]), &["--constraints"]),
-        (granting(&["--constraints", r#"{"max_size":1}"#]), &["--constraints", "`max_size`", "max_file_size"]),
+        (
+            granting(&["--constraints", r#"{"max_size":1}"#]),
+            &["--constraints", "`max_size`", "max_file_size"],
+        ),
         (granting(&["--constraints", r#"{"max_file_size":-1}"#]), &["--constraints", "-1"]),
-        (granting(&["--constraints", r#"{"max_file_size":1,"max_file_size":2}"#]), &["--constraints", "duplicate", "max_file_size"]),
-        (granting(&["--constraints", r#"{"rate_limit":{"max":0,"per_seconds":1}}"#]), &["rate_limit", "`max` is 1 to"]),
-        (granting(&["--constraints", r#"{"allowed_extensions":[".txt"]}"#]), &["allowed_extensions", "without dot"]),
+        (
+            granting(&["--constraints", r#"{"max_file_size":1,"max_file_size":2}"#]),
+            &["--constraints", "duplicate", "max_file_size"],
+        ),
+        (
+            granting(&["--constraints", r#"{"rate_limit":{"max":0,"per_seconds":1}}"#]),
+            &["rate_limit", "`max` is 1 to"],
+        ),
+        (
+            granting(&["--constraints", r#"{"allowed_extensions":[".txt"]}"#]),
+            &["allowed_extensions", "without dot"],
+        ),
         (granting(&["--expires-in", "5"]), &["--expires-in", "90s, 30m, 8h or 7d"]),
         (granting(&["--expires-in", "0s"]), &["--expires-in", "90s, 30m, 8h or 7d"]),
         (granting(&["--expires-in=-1h"]), &["--expires-in", "90s, 30m, 8h or 7d"]),
@@ -214,7 +304,11 @@ fn bad_input_is_told_with_what_and_where_and_what_to_do() {
         let ended = place.shell(&arguments);
         assert_eq!((ended.code, ended.rest.len()), (Some(2), 0), "{arguments:?}: {}", ended.stderr);
         for said in said {
-            assert!(ended.stderr.contains(said), "{arguments:?} does not say {said}: {}", ended.stderr);
+            assert!(
+                ended.stderr.contains(said),
+                "{arguments:?} does not say {said}: {}",
+                ended.stderr
+            );
         }
         assert!(!ended.stderr.contains("panicked"), "{arguments:?}: {}", ended.stderr);
     }
@@ -279,7 +373,8 @@ fn a_reader_that_goes_away_is_no_error() {
     for n in 0..20 {
         grant(&place, &format!("p{n}"), &[]);
     }
-    for arguments in [&["list"][..], &["list", "--json"], &["audit", "tail"], &["audit", "verify"]] {
+    for arguments in [&["list"][..], &["list", "--json"], &["audit", "tail"], &["audit", "verify"]]
+    {
         let mut command = place.program(arguments);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());
@@ -308,7 +403,8 @@ fn many_shells_at_once_all_do_their_work() {
     }
     let listed = lines(&place.shell(&["list", "--json"]));
     assert_eq!(listed.len(), 16);
-    let ids: Vec<_> = listed.iter().map(|entry| entry["capability"]["id"].as_str().unwrap()).collect();
+    let ids: Vec<_> =
+        listed.iter().map(|entry| entry["capability"]["id"].as_str().unwrap()).collect();
     // Others revoke, delegate and read meanwhile.
     let shells: Vec<_> = (0..8)
         .flat_map(|n| {
@@ -363,7 +459,8 @@ fn a_log_that_was_touched_is_named_with_its_record() {
     place.assert_intact();
     let file = place.path("state/audit/shell/log.jsonl");
     let good = std::fs::read_to_string(&file).unwrap();
-    let put = |text: &str| std::fs::File::create(&file).unwrap().write_all(text.as_bytes()).unwrap();
+    let put =
+        |text: &str| std::fs::File::create(&file).unwrap().write_all(text.as_bytes()).unwrap();
     let cut: Vec<_> = good.lines().collect();
     for (bad, said, is_seen_at_once) in [
         (good.replacen("\"p2\"", "\"p9\"", 1), "record", false),
@@ -375,14 +472,28 @@ fn a_log_that_was_touched_is_named_with_its_record() {
         put(&bad);
         let ended = place.shell(&["audit", "verify"]);
         assert_eq!(ended.code, Some(1), "{}", ended.stdout());
-        assert!(ended.stdout().contains("BAD") && ended.stdout().contains(said), "{}", ended.stdout());
+        assert!(
+            ended.stdout().contains("BAD") && ended.stdout().contains(said),
+            "{}",
+            ended.stdout()
+        );
         let report = place.shell(&["audit", "verify", "--json"]);
         assert_eq!((report.code, &lines(&report)[0]["intact"]), (Some(1), &json!(false)));
         // Where it does not continue what is registered, it is not written on.
         if !is_seen_at_once {
             continue;
         }
-        let refused = place.shell(&["grant", "--principal", "p", "--type", "any", "--resource", "*", "--operations", "*"]);
+        let refused = place.shell(&[
+            "grant",
+            "--principal",
+            "p",
+            "--type",
+            "any",
+            "--resource",
+            "*",
+            "--operations",
+            "*",
+        ]);
         assert_eq!(refused.code, Some(2), "{}", refused.stdout());
     }
     std::fs::remove_dir_all(place.path("state/audit/shell")).unwrap();

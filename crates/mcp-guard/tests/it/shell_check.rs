@@ -31,7 +31,8 @@ impl Scene {
     /// The decisions on a file of calls: their codes, empty for what would be allowed.
     fn codes(&self, lines: &str, arguments: &[&str]) -> Vec<String> {
         let file = self.place.write("requests.jsonl", lines);
-        let ended = self.check(&[&["--requests", file.to_str().unwrap(), "--json"][..], arguments].concat());
+        let ended = self
+            .check(&[&["--requests", file.to_str().unwrap(), "--json"][..], arguments].concat());
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
         ended.rest.iter().map(|line| decided(line)).collect()
     }
@@ -42,11 +43,17 @@ fn decided(line: &[u8]) -> String {
     let decision: Value = serde_json::from_slice(line).unwrap();
     match decision["decision"].as_str() {
         Some("allow") => {
-            assert!(decision.get("code").is_none() && decision.get("reason").is_none(), "{decision}");
+            assert!(
+                decision.get("code").is_none() && decision.get("reason").is_none(),
+                "{decision}"
+            );
             String::new()
         }
         Some("deny") => {
-            assert!(decision["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{decision}");
+            assert!(
+                decision["reason"].as_str().is_some_and(|reason| !reason.is_empty()),
+                "{decision}"
+            );
             decision["code"].as_str().unwrap().to_owned()
         }
         _ => panic!("{decision}"),
@@ -64,12 +71,24 @@ fn one_call_is_answered_by_the_exit_code_and_in_words() {
     let denied = scene.check(&["write_file", r#"{"path":"a.txt","content":""}"#, "--json"]);
     let decision: Value = serde_json::from_slice(&denied.rest.concat()).unwrap();
     assert_eq!(denied.code, Some(1));
-    assert_eq!((&decision["decision"], &decision["code"]), (&json!("deny"), &json!("operation-not-allowed")));
-    assert_eq!((&decision["constraint"], &decision["tool"]), (&json!("operations"), &json!("write_file")));
+    assert_eq!(
+        (&decision["decision"], &decision["code"]),
+        (&json!("deny"), &json!("operation-not-allowed"))
+    );
+    assert_eq!(
+        (&decision["constraint"], &decision["tool"]),
+        (&json!("operations"), &json!("write_file"))
+    );
     let allowed = scene.check(&["demo/list_directory", r#"{"path":"."}"#, "--json"]);
     assert_eq!(allowed.stdout(), "{\"decision\":\"allow\",\"tool\":\"demo/list_directory\"}\n");
     // What is not JSON is told, and is no other call.
-    for arguments in ["{", "[]", r#"{"path":"a.txt"}} {"#, r#"{"path":"a.txt"},"tool":"x""#, r#"{"path":"a.txt","path":"b"}"#] {
+    for arguments in [
+        "{",
+        "[]",
+        r#"{"path":"a.txt"}} {"#,
+        r#"{"path":"a.txt"},"tool":"x""#,
+        r#"{"path":"a.txt","path":"b"}"#,
+    ] {
         let denied = scene.check(&["read_file", arguments, "--json"]);
         assert_eq!(denied.code, Some(1), "{arguments}");
         assert!(!decided(&denied.rest.concat()).is_empty());
@@ -89,7 +108,10 @@ fn a_file_of_calls_is_answered_line_by_line_and_bad_lines_in_their_place() {
         ("".into(), "message-invalid"),
         ("[]".into(), "message-invalid"),
         ("{}".into(), "message-invalid"),
-        (r#"{"tool":"read_file","arguments":{"path":"a.txt","path":"a.txt"}}"#.into(), "message-ambiguous"),
+        (
+            r#"{"tool":"read_file","arguments":{"path":"a.txt","path":"a.txt"}}"#.into(),
+            "message-ambiguous",
+        ),
         (r#"{"tool":"read_file","arguments":{"path":"\ud800"}}"#.into(), "message-invalid"),
         (r#"{"tool":1,"arguments":{}}"#.into(), "message-invalid"),
         (r#"{"tool":"read_file","arguments":[]}"#.into(), "argument-invalid"),
@@ -98,8 +120,22 @@ fn a_file_of_calls_is_answered_line_by_line_and_bad_lines_in_their_place() {
         (r#"{"tool":"other/read_file","arguments":{"path":"a.txt"}}"#.into(), "tool-unmapped"),
         (r#"{"tool":"demo/read_file","arguments":{"path":"a.txt"}}"#.into(), ""),
         (r#"{"name":"read_file","arguments":{"path":"a.txt"}}"#.into(), ""),
-        (request(1, "tools/call", &json!({ "name": "read_file", "arguments": { "path": "a.txt" } })), ""),
-        (request(1, "tools/call", &json!({ "name": "read_file", "arguments": { "path": "/etc" } })), "path-outside"),
+        (
+            request(
+                1,
+                "tools/call",
+                &json!({ "name": "read_file", "arguments": { "path": "a.txt" } }),
+            ),
+            "",
+        ),
+        (
+            request(
+                1,
+                "tools/call",
+                &json!({ "name": "read_file", "arguments": { "path": "/etc" } }),
+            ),
+            "path-outside",
+        ),
         (r#"{"tool":"list_directory","arguments":{"path":"."}}"#.into(), ""),
     ];
     let lines: Vec<_> = cases.iter().map(|(line, _)| line.as_str()).collect();
@@ -112,7 +148,8 @@ fn a_file_of_calls_is_answered_line_by_line_and_bad_lines_in_their_place() {
     // Without a newline at the end, with those of other systems, and from the standard input.
     assert_eq!(scene.codes(&lines.join("\n"), &[]), codes);
     assert_eq!(scene.codes(&lines.join("\r\n"), &[]), codes);
-    let mut command = scene.place.program(&["check", "--policy", &scene.policy, "--requests", "-", "--json"]);
+    let mut command =
+        scene.place.program(&["check", "--policy", &scene.policy, "--requests", "-", "--json"]);
     let mut child = Client::start(&mut command);
     child.send(lines.join("\n").as_bytes());
     let said: Vec<_> = child.finish().rest.iter().map(|line| decided(line)).collect();
@@ -124,7 +161,10 @@ fn a_file_of_calls_is_answered_line_by_line_and_bad_lines_in_their_place() {
 fn a_line_that_is_too_long_is_one_decision() {
     let scene = Scene::new("");
     let good = r#"{"tool":"read_file","arguments":{"path":"a.txt"}}"#;
-    let long = format!(r#"{{"tool":"read_file","arguments":{{"path":"{}"}}}}"#, "a".repeat(33 * 1024 * 1024));
+    let long = format!(
+        r#"{{"tool":"read_file","arguments":{{"path":"{}"}}}}"#,
+        "a".repeat(33 * 1024 * 1024)
+    );
     let codes = scene.codes(&format!("{good}\n{long}\n{good}\n"), &[]);
     assert_eq!(codes, ["", "message-invalid", ""]);
 }
@@ -134,8 +174,18 @@ fn limits_are_simulated_from_call_to_call_and_nothing_is_charged() {
     let place = Place::new();
     let limited = r#"{"rate_limit":{"max":3,"per_seconds":31622400}}"#;
     let granted = place.shell_json(&[
-        "grant", "--principal", "p", "--type", "tool", "--resource", "puppet/*", "--operations", "call",
-        "--constraints", limited, "--json",
+        "grant",
+        "--principal",
+        "p",
+        "--type",
+        "tool",
+        "--resource",
+        "puppet/*",
+        "--operations",
+        "call",
+        "--constraints",
+        limited,
+        "--json",
     ]);
     let id = granted["capability"]["id"].as_str().unwrap();
     let child = place.shell_json(&["delegate", id, "--principal", "q", "--json"]);
@@ -164,7 +214,10 @@ fn limits_are_simulated_from_call_to_call_and_nothing_is_charged() {
     };
     assert_eq!(spend(&mut client), "");
     assert_eq!(scene.codes(&calls, &["--capability", id]), ["", "", rate, rate, rate]);
-    assert_eq!((spend(&mut client), spend(&mut client), spend(&mut client)), (String::new(), String::new(), rate.into()));
+    assert_eq!(
+        (spend(&mut client), spend(&mut client), spend(&mut client)),
+        (String::new(), String::new(), rate.into())
+    );
     assert_eq!(scene.codes(&calls, &["--capability", id])[0], rate);
 }
 
@@ -180,8 +233,18 @@ fn a_check_leaves_no_record_and_no_capability() {
 fn the_instant_of_the_ruling_can_be_named() {
     let scene = Scene::new("lifetime_seconds = 60\n");
     let granted = scene.place.shell_json(&[
-        "grant", "--principal", "p", "--type", "path", "--resource", &scene.place.text("data"), "--operations", "read",
-        "--constraints", r#"{"expires_at":"2030-01-01T00:00:00Z","rate_limit":{"max":1,"per_seconds":3600}}"#, "--json",
+        "grant",
+        "--principal",
+        "p",
+        "--type",
+        "path",
+        "--resource",
+        &scene.place.text("data"),
+        "--operations",
+        "read",
+        "--constraints",
+        r#"{"expires_at":"2030-01-01T00:00:00Z","rate_limit":{"max":1,"per_seconds":3600}}"#,
+        "--json",
     ]);
     let id = granted["capability"]["id"].as_str().unwrap();
     let read = "{\"tool\":\"read_file\",\"arguments\":{\"path\":\"a.txt\"}}\n".repeat(2);
@@ -204,7 +267,15 @@ fn a_capability_that_does_not_stand_permits_nothing() {
     let nobody = "0199f6b0-0000-7000-8000-000000000000";
     assert_eq!(scene.codes(read, &["--capability", nobody]), ["evidence-invalid"]);
     let granted = scene.place.shell_json(&[
-        "grant", "--principal", "p", "--type", "path", "--resource", &scene.place.text("data"), "--operations", "read",
+        "grant",
+        "--principal",
+        "p",
+        "--type",
+        "path",
+        "--resource",
+        &scene.place.text("data"),
+        "--operations",
+        "read",
         "--json",
     ]);
     let id = granted["capability"]["id"].as_str().unwrap();
@@ -213,12 +284,16 @@ fn a_capability_that_does_not_stand_permits_nothing() {
     assert_eq!(scene.codes(read, &["--capability", id]), ["capability-revoked"]);
     let nothing = scene.place.write("nothing.toml", crate::support::GRANT_NOTHING);
     let denied = scene.place.shell(&["check", "--policy", nothing.to_str().unwrap(), "t"]);
-    assert_eq!((denied.code, denied.stdout().starts_with("deny evidence-missing")), (Some(1), true));
+    assert_eq!(
+        (denied.code, denied.stdout().starts_with("deny evidence-missing")),
+        (Some(1), true)
+    );
 }
 
 #[test]
 fn a_check_decides_as_a_guard_does() {
-    let scene = Scene::new("[session.constraints]\nallowed_extensions = [\"txt\"]\nmax_file_size = 10\n");
+    let scene =
+        Scene::new("[session.constraints]\nallowed_extensions = [\"txt\"]\nmax_file_size = 10\n");
     scene.place.write("data/b.md", "b");
     scene.place.write("data/big.txt", "more than ten bytes");
     let policy = std::fs::read_to_string(&scene.policy).unwrap();

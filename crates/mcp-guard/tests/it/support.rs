@@ -301,7 +301,7 @@ impl Client {
             rest.push(line);
         }
         // What the process has started may hold it open for longer.
-        drop(self.stderr_ends.recv_timeout(Duration::from_millis(500)));
+        let _ = self.stderr_ends.recv_timeout(Duration::from_millis(500));
         Ended { code: status.code(), signal: status.signal(), rest, stderr: self.stderr() }
     }
 

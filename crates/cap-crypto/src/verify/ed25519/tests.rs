@@ -16,9 +16,7 @@ fn both_signs() -> impl Iterator<Item = [u8; 32]> {
 }
 
 fn backend(point: &[u8; 32], message: &[u8], signature: &[u8]) -> bool {
-    UnparsedPublicKey::new(&ED25519, point)
-        .verify(message, signature)
-        .is_ok()
+    UnparsedPublicKey::new(&ED25519, point).verify(message, signature).is_ok()
 }
 
 /// R ‖ S of the identity and zero: the signature of everything under a key whose order divides
@@ -57,33 +55,22 @@ fn honest() -> (Ed25519KeyPair, VerifyingKey) {
 #[test]
 fn the_listed_points_are_those_of_small_order() {
     let forged = |point: &[u8; 32]| {
-        (0..=255_u8)
-            .filter(|message| backend(point, &[*message], &empty_signature()))
-            .count()
+        (0..=255_u8).filter(|message| backend(point, &[*message], &empty_signature())).count()
     };
     let canonical = |point: &[u8; 32]| {
         *point != with_sign(SMALL_ORDER[0]) && *point != with_sign(SMALL_ORDER[1])
     };
-    let weak: Vec<_> = both_signs()
-        .filter(canonical)
-        .map(|point| forged(&point))
-        .collect();
+    let weak: Vec<_> = both_signs().filter(canonical).map(|point| forged(&point)).collect();
     assert_eq!(weak.len(), 8);
     assert!(weak.iter().all(|count| *count > 0), "{weak:?}");
     assert_eq!(forged(&IDENTITY), 256);
-    assert_eq!(
-        forged(&honest().0.public_key().as_ref().try_into().unwrap()),
-        0
-    );
+    assert_eq!(forged(&honest().0.public_key().as_ref().try_into().unwrap()), 0);
 }
 
 #[test]
 fn keys_of_small_order_are_refused_with_either_sign() {
     for point in both_signs() {
-        assert_eq!(
-            VerifyingKey::from_ed25519(&point),
-            Err(KeyRejected::WeakPoint)
-        );
+        assert_eq!(VerifyingKey::from_ed25519(&point), Err(KeyRejected::WeakPoint));
         let jwk = serde_json::json!({
             "kty": "OKP", "crv": "Ed25519", "x": crate::encoding::encode(&point),
         });
@@ -95,15 +82,8 @@ fn keys_of_small_order_are_refused_with_either_sign() {
 fn keys_that_are_not_reduced_are_refused_with_either_sign() {
     for above in 0..19 {
         let y = plus(P, &small(above));
-        assert_eq!(
-            VerifyingKey::from_ed25519(&y),
-            Err(KeyRejected::WeakPoint),
-            "p + {above}"
-        );
-        assert_eq!(
-            VerifyingKey::from_ed25519(&with_sign(y)),
-            Err(KeyRejected::WeakPoint)
-        );
+        assert_eq!(VerifyingKey::from_ed25519(&y), Err(KeyRejected::WeakPoint), "p + {above}");
+        assert_eq!(VerifyingKey::from_ed25519(&with_sign(y)), Err(KeyRejected::WeakPoint));
     }
     // p − 2 is the largest y that is neither; whether it is on the curve is the backend's to say.
     let largest = {
@@ -117,9 +97,7 @@ fn keys_that_are_not_reduced_are_refused_with_either_sign() {
 
 #[test]
 fn signatures_with_an_unsound_r_are_refused_before_the_backend() {
-    let unreduced = (0..19)
-        .map(|above| plus(P, &small(above)))
-        .flat_map(|y| [y, with_sign(y)]);
+    let unreduced = (0..19).map(|above| plus(P, &small(above))).flat_map(|y| [y, with_sign(y)]);
     for r in both_signs().chain(unreduced) {
         let mut signature = [0; 64];
         signature[..32].copy_from_slice(&r);
@@ -155,10 +133,7 @@ fn a_signature_of_another_length_is_refused() {
     let (pair, key) = honest();
     let signature = pair.sign(b"message");
     for length in 0..64 {
-        assert_eq!(
-            key.verify(b"message", &signature.as_ref()[..length]),
-            Err(Unverified)
-        );
+        assert_eq!(key.verify(b"message", &signature.as_ref()[..length]), Err(Unverified));
     }
     let longer = [signature.as_ref(), &[0]].concat();
     assert_eq!(key.verify(b"message", &longer), Err(Unverified));
@@ -170,8 +145,5 @@ fn what_the_backend_alone_would_accept_is_refused() {
     let (_, mut key) = honest();
     // Even a key that had come past the constructor: R is looked at too.
     key.public = super::super::Public::Ed25519(IDENTITY);
-    assert_eq!(
-        key.verify(b"any message", &empty_signature()),
-        Err(Unverified)
-    );
+    assert_eq!(key.verify(b"any message", &empty_signature()), Err(Unverified));
 }
