@@ -18,7 +18,9 @@ impl Printer {
             });
             println!("{figure}");
         } else {
-            println!("{case:<18} ours {ours:>12.0} {unit:<8} {peer:<14} {theirs:>12.0} {unit:<8} ×{ratio:.2}");
+            println!(
+                "{case:<18} ours {ours:>12.0} {unit:<8} {peer:<14} {theirs:>12.0} {unit:<8} ×{ratio:.2}"
+            );
         }
     }
 }

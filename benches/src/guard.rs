@@ -13,7 +13,9 @@ const SERVER: &str = "demo-server";
 
 pub fn run(printer: &Printer, smoke: bool) -> ExitCode {
     let Some(guard) = std::env::var_os("MCP_GUARD_BIN").map(PathBuf::from) else {
-        eprintln!("MCP_GUARD_BIN must name a release build of mcp-guard; run `cargo xtask bench guard`");
+        eprintln!(
+            "MCP_GUARD_BIN must name a release build of mcp-guard; run `cargo xtask bench guard`"
+        );
         return ExitCode::from(2);
     };
     let stage = Stage::set(&guard);
@@ -66,7 +68,13 @@ pub fn run(printer: &Printer, smoke: bool) -> ExitCode {
 
 type Named<'a, T> = [(&'a str, T)];
 
-fn compare<T>(printer: &Printer, case: &str, all: &Named<'_, T>, of: impl Fn(&T) -> f64, unit: &str) {
+fn compare<T>(
+    printer: &Printer,
+    case: &str,
+    all: &Named<'_, T>,
+    of: impl Fn(&T) -> f64,
+    unit: &str,
+) {
     let ours = all.iter().find(|(name, _)| *name == "guard").map(|(_, value)| of(value));
     for (name, value) in all.iter().filter(|(name, _)| *name != "guard") {
         printer.print(case, ours.unwrap_or(f64::NAN), name, of(value), unit);
@@ -168,7 +176,14 @@ impl Stage {
     }
 
     fn guarded(&self, server: &[String]) -> Vec<String> {
-        let options = ["run", "--policy", &self.path("policy.toml"), "--state-dir", &self.path("state"), "--"];
+        let options = [
+            "run",
+            "--policy",
+            &self.path("policy.toml"),
+            "--state-dir",
+            &self.path("state"),
+            "--",
+        ];
         let options = options.into_iter().map(str::to_owned);
         [self.guard.clone()].into_iter().chain(options).chain(server.iter().cloned()).collect()
     }
@@ -182,7 +197,9 @@ impl Stage {
         let server = self.server();
         let mut sides = vec![("guard", self.guarded(&server)), ("relay", self.relay(&server))];
         let Some(e2e) = &self.e2e else {
-            eprintln!("MCP_SECURITY_E2E is not set: the peers FastMCP and supergateway are left out");
+            eprintln!(
+                "MCP_SECURITY_E2E is not set: the peers FastMCP and supergateway are left out"
+            );
             return sides;
         };
         let script = self.folder.join("proxy.py");
@@ -193,7 +210,10 @@ impl Stage {
              create_proxy(StdioTransport({command}, {arguments})).run(transport='stdio', show_banner=False)\n"
         );
         std::fs::write(&script, text).unwrap();
-        sides.push(("fastmcp", vec![e2e.join("py/bin/python").display().to_string(), script.display().to_string()]));
+        sides.push((
+            "fastmcp",
+            vec![e2e.join("py/bin/python").display().to_string(), script.display().to_string()],
+        ));
         sides.push(("supergateway", self.supergateway(e2e)));
         sides
     }
@@ -213,7 +233,8 @@ impl Stage {
 
     fn environment(&self) -> Vec<(String, String)> {
         let path = std::env::var("PATH").unwrap_or_default();
-        let node = self.e2e.as_ref().map(|e2e| e2e.join("node/node_modules/.bin").display().to_string());
+        let node =
+            self.e2e.as_ref().map(|e2e| e2e.join("node/node_modules/.bin").display().to_string());
         vec![("PATH".into(), node.map_or(path.clone(), |node| format!("{node}:{path}")))]
     }
 

@@ -75,11 +75,14 @@ impl Client {
     }
 
     pub fn initialize(&mut self) -> Value {
-        let answer = self.request("initialize", json!({
-            "protocolVersion": "2025-11-25",
-            "capabilities": {},
-            "clientInfo": { "name": "benches", "version": "0" },
-        }));
+        let answer = self.request(
+            "initialize",
+            json!({
+                "protocolVersion": "2025-11-25",
+                "capabilities": {},
+                "clientInfo": { "name": "benches", "version": "0" },
+            }),
+        );
         self.send("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}\n");
         answer
     }
@@ -108,7 +111,7 @@ impl Client {
             self.send(&batch);
             let mut line = Vec::new();
             assert!(self.from.read_until(b'\n', &mut line).unwrap() > 0, "the server is gone");
-            assert!(!line.windows(16).any(|part| part == b"\"isError\":true,\"" ), "a call failed");
+            assert!(!line.windows(16).any(|part| part == b"\"isError\":true,\""), "a call failed");
             done += 1;
         }
         calls as f64 / start.elapsed().as_secs_f64()
@@ -116,7 +119,8 @@ impl Client {
 
     pub fn request(&mut self, method: &str, params: Value) -> Value {
         self.id += 1;
-        let message = json!({ "jsonrpc": "2.0", "id": self.id, "method": method, "params": params });
+        let message =
+            json!({ "jsonrpc": "2.0", "id": self.id, "method": method, "params": params });
         self.send(&format!("{message}\n"));
         loop {
             let mut line = String::new();
@@ -135,7 +139,11 @@ impl Client {
 
     /// Bytes resident, of the process and of its descendants other than `leaf`.
     pub fn resident(&self, leaf: &str) -> f64 {
-        tree(self.child.id()).iter().filter(|pid| !is_leaf(**pid, leaf)).map(|pid| resident(*pid)).sum()
+        tree(self.child.id())
+            .iter()
+            .filter(|pid| !is_leaf(**pid, leaf))
+            .map(|pid| resident(*pid))
+            .sum()
     }
 
     /// Processor time, of the process and of its descendants other than `leaf`.

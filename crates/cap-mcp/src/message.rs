@@ -129,6 +129,17 @@ impl<'a> Request<'a> {
         Call::of(self)
     }
 
+    /// The URIs that a method other than `resources/read` names: `uri`, `ref.uri`,
+    /// `notifications.resourceSubscriptions[]`, whatever they are.
+    #[must_use]
+    pub fn named_resources(&self) -> Vec<Raw<'a>> {
+        let of = |param: &str, key: &str| member(&self.param(param)?, key);
+        let subscriptions = of("notifications", "resourceSubscriptions");
+        let subscriptions = subscriptions.filter(|list| list.kind() == Kind::Array);
+        let listed = subscriptions.into_iter().flat_map(|list| list.elements());
+        self.param("uri").into_iter().chain(of("ref", "uri")).chain(listed).collect()
+    }
+
     /// The `uri` of a `resources/read` and its kin.
     ///
     /// # Errors
@@ -157,6 +168,12 @@ impl<'a> Notification<'a> {
     #[must_use]
     pub fn param(&self, key: &str) -> Option<Raw<'a>> {
         self.body.member(Home::Params, key)
+    }
+
+    /// The evidence that the client presents in this notification, of whatever kind it is.
+    #[must_use]
+    pub fn authority(&self) -> Option<Raw<'a>> {
+        self.body.member(Home::ParamsMeta, AUTHORITY_META)
     }
 }
 
@@ -196,9 +213,15 @@ impl<'a> Response<'a> {
     /// The methods that the server asks the client for by this result (multi round-trip requests
     /// of 2026-07-28: `inputRequests`); none for any other result. Each needs its own grant.
     ///
+    /// An error that asks for an elicitation (2025-11-25: code -32042, or `data.elicitations`) asks
+    /// for `elicitation/create`.
+    ///
     /// # Errors
     /// When what is asked for cannot be read.
     pub fn input_requests(&self) -> Result<Vec<Cow<'a, str>>, InputRequestError> {
+        if self.error().is_some_and(|error| elicits(&error)) {
+            return Ok(vec![Cow::Borrowed("elicitation/create")]);
+        }
         // SECURITY: looked at whatever `resultType` says: a client may go by the member alone.
         let Some(requests) = self.result_member("inputRequests") else { return Ok(Vec::new()) };
         if requests.kind() != Kind::Object {
@@ -214,6 +237,18 @@ impl<'a> Response<'a> {
     pub(crate) fn line(&self) -> &'a str {
         self.body.line
     }
+}
+
+/// SECURITY: by the code or by the member: a client may go by either.
+fn elicits(error: &Raw<'_>) -> bool {
+    let code = member(error, "code").and_then(|code| code.text().parse::<f64>().ok());
+    let data = member(error, "data");
+    code == Some(-32042.0) || data.is_some_and(|data| member(&data, "elicitations").is_some())
+}
+
+fn member<'a>(of: &Raw<'a>, key: &str) -> Option<Raw<'a>> {
+    let mut members = (of.kind() == Kind::Object).then(|| of.members())?;
+    members.find(|member| member.key == key).map(|member| member.value)
 }
 
 /// `inputRequests` is no object of requests with a method each.

@@ -5,7 +5,8 @@
 //!                  └──────────────────────── a refusal at any point ───────────────────────────► client
 //! ```
 //!
-//! Nothing reaches the server but a [`Permit`], which only a recorded ruling gives.
+//! Nothing of the client's reaches the server but in a [`Permit`], which only a recorded ruling
+//! gives. (The guard itself says one thing to the server: its refusal of what the server asked.)
 
 use std::time::Instant;
 
@@ -16,7 +17,7 @@ use cap_kernel::{
     Claim, Context, Kernel, Permit, Ruling, SessionId, VerifiedAuthority, admit, rule,
 };
 use cap_mcp::{
-    About, Answer, Form, Id, Message, MethodClass, Notification, ReadError, Request, Response,
+    About, Answer, Form, Id, Message, MethodClass, Notification, Raw, ReadError, Request, Response,
     Sender, ToolTable, classify, read, requests_of, requests_of_resource,
 };
 use chrono::{DateTime, Utc};
@@ -81,10 +82,11 @@ impl Guard {
     fn client_request(&self, request: &Request<'_>, bytes: Vec<u8>, now: DateTime<Utc>) -> Outcome {
         let answer = request.answer();
         let Ok(trace) = self.kernel.trace() else { return self.refuse(&answer, &internal(), "") };
-        let claim = self.claim(request);
+        let claim = self.claim(request.authority());
         let class = classify(Sender::Client, Form::Request, request.method());
         let mut context = self.context(request.method(), &trace);
-        let ruling = match self.pending.lock().room_for(request.id()) {
+        let room = self.pending.lock().room_for(request.id());
+        let ruling = match room {
             Err(full) => rule(context.clone(), Err(denial_of(full)), Err(denial_of(full)), now),
             Ok(()) => self.rule_request(request, class, &claim, &mut context, now),
         };
@@ -135,7 +137,7 @@ impl Guard {
                 .map_err(|error| Denial::because(error.code(), error.to_string()))
                 .and_then(|uri| requests_of_resource(&uri)),
             MethodClass::WrongForm => Err(wrong_form()),
-            _ => Ok(vec![method(request.method())]),
+            _ => requests_of_method(request),
         };
         let requests = requests.map(|mut requests| {
             if let Ok(authority) = &authority {
@@ -174,19 +176,28 @@ impl Guard {
         let Ok(trace) = self.kernel.trace() else { return Outcome::Drop };
         let name = notification.method();
         let context = self.context(name, &trace);
-        let ruling = match classify(Sender::Client, Form::Notification, name) {
-            MethodClass::Free => admit(context, now),
+        let authority = self.verify(&self.claim(notification.authority()), now);
+        let requests = |name: &str| [method(name)];
+        let ruling = match (classify(Sender::Client, Form::Notification, name), &authority) {
+            (MethodClass::Free, Err(denial)) if notification.authority().is_some() => {
+                rule(context, Err(denial.clone()), Err(denial.clone()), now)
+            }
+            (MethodClass::Free, _) => admit(context, now),
             // SECURITY: a request without an id would be ruled by its name alone.
-            MethodClass::WrongForm => rule(context, Err(wrong_form()), Err(wrong_form()), now),
-            MethodClass::Granted(name) => self.rule_method(context, name, now),
-            _ => self.rule_method(context, name, now),
+            (MethodClass::WrongForm, _) => rule(context, Err(wrong_form()), Err(wrong_form()), now),
+            (class, authority) => {
+                let name = if let MethodClass::Granted(name) = class { name } else { name };
+                let authority = authority.as_ref().map_err(Clone::clone);
+                rule(context, Ok(&requests(name)), authority, now)
+            }
         };
+        let Ok(permit) = self.release(ruling, bytes, now) else { return Outcome::Drop };
         if name == "notifications/cancelled"
             && let Some(id) = notification.param("requestId").and_then(|id| Id::read(&id))
         {
             self.pending.lock().cancel(&id);
         }
-        self.release(ruling, bytes, now).map_or(Outcome::Drop, Outcome::Pass)
+        Outcome::Pass(permit)
     }
 
     /// The client answers a request of the server, which was ruled on when it was asked.
@@ -227,8 +238,8 @@ impl Guard {
 
     /// The one piece of evidence that counts: the one in the request, else the one of the process,
     /// else the session grant.
-    fn claim(&self, request: &Request<'_>) -> Result<Option<Claim>, Denial> {
-        let Some(presented) = request.authority() else { return Ok(self.own_claim()) };
+    fn claim(&self, presented: Option<Raw<'_>>) -> Result<Option<Claim>, Denial> {
+        let Some(presented) = presented else { return Ok(self.own_claim()) };
         let text = presented.string().map_err(|_| Denial::new(DenyCode::EvidenceInvalid))?;
         Ok(Some(Claim::Evidence(Evidence::from_text(&text))))
     }
@@ -293,6 +304,20 @@ impl Guard {
     fn refuse(&self, answer: &Answer, denial: &Denial, trace: &str) -> Outcome {
         Outcome::Answer(crate::refuse::line(answer, denial, trace, self.explain))
     }
+}
+
+/// The requests of a method that needs a grant: for the method, and for every file that it names.
+fn requests_of_method(request: &Request<'_>) -> Result<Vec<AccessRequest>, Denial> {
+    let mut all = vec![method(request.method())];
+    for uri in request.named_resources() {
+        let uri = uri
+            .string()
+            .map_err(|_| Denial::because(DenyCode::MessageInvalid, "a `uri` that is no string"))?;
+        if uri.trim_start().get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("file:")) {
+            all.extend(requests_of_resource(&uri)?);
+        }
+    }
+    Ok(all)
 }
 
 fn method(name: &str) -> AccessRequest {

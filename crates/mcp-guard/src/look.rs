@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use cap_core::{
-    AbsPath, AccessRequest, Beneath, DenyCode, Operation, PathRequest, Physical, Reach, Resource,
+    AbsPath, AccessRequest, Beneath, DenyCode, Operation, Operations, PathRequest, Physical, Reach,
+    Resource,
 };
 use cap_fs::{Protected, ResolveError, Resolved};
 
@@ -17,11 +18,23 @@ pub(crate) fn look(
     roots: impl Fn(&AbsPath) -> Vec<AbsPath>,
     protected: &Protected,
 ) {
-    for request in requests {
+    let mut moves_a_folder = false;
+    for request in requests.iter_mut() {
         let destroys = request.operations.contains(Operation::Delete);
         if let Resource::Path(path) = &mut request.resource {
             let reach = if destroys { Reach::Subtree } else { path.reach };
-            path.physical = physical(path, reach, &roots, protected);
+            let (physical, is_folder) = physical(path, reach, &roots, protected);
+            path.physical = physical;
+            moves_a_folder |= destroys && is_folder;
+        }
+    }
+    // SECURITY: what is below a folder goes where the folder goes, whatever its own names are.
+    let reaches = Operations::NONE.with(Operation::Delete).with(Operation::Write);
+    for request in requests.iter_mut().filter(|_| moves_a_folder) {
+        if let Resource::Path(path) = &mut request.resource
+            && !request.operations.intersection(reaches).is_empty()
+        {
+            path.reach = Reach::Subtree;
         }
     }
 }
@@ -31,7 +44,7 @@ fn physical(
     reach: Reach,
     roots: &impl Fn(&AbsPath) -> Vec<AbsPath>,
     protected: &Protected,
-) -> Physical {
+) -> (Physical, bool) {
     let reach = match reach {
         Reach::Object => cap_fs::Reach::Object,
         Reach::Subtree => cap_fs::Reach::Subtree,
@@ -45,15 +58,16 @@ fn physical(
     }
     // SECURITY: asked for every path, whatever the authority and whatever the granted folder. What
     // was found beneath a folder is what the path leads to; else it is followed wherever it leads.
-    let touches = match found.map_or_else(|| cap_fs::follow(Path::new(&path.raw)), Ok) {
-        Ok(found) => protected.touches(&found, reach),
-        Err(error) => Err(error),
+    let found = match found.map_or_else(|| cap_fs::follow(Path::new(&path.raw)), Ok) {
+        Ok(found) => found,
+        Err(error) => return (Physical::Refused(code_of(&error)), false),
     };
-    match touches {
+    let physical = match protected.touches(&found, reach) {
         Ok(false) => Physical::Resolved(beneath),
         Ok(true) => Physical::Refused(DenyCode::StateProtected),
         Err(error) => Physical::Refused(code_of(&error)),
-    }
+    };
+    (physical, found.kind() == cap_fs::Kind::Directory)
 }
 
 fn look_beneath(root: AbsPath, path: &PathRequest) -> (Beneath, Option<Resolved>) {

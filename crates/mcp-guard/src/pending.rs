@@ -1,6 +1,6 @@
 //! The client's requests that the server has not answered yet.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
 use cap_kernel::Claim;
@@ -27,9 +27,17 @@ pub(crate) struct Pending {
     pub(crate) cancelled: bool,
 }
 
+/// Cancelled requests whose ids are remembered; with more, nothing new is taken.
+const MAX_FORGOTTEN: usize = 65_536;
+
 /// All of them, by id.
 #[derive(Debug, Default)]
-pub(crate) struct Requests(HashMap<Id, Pending>);
+pub(crate) struct Requests {
+    pending: HashMap<Id, Pending>,
+    /// SECURITY: the server may still answer these, and what it answers must not be taken for the
+    /// answer to another request. So their ids stay in use.
+    forgotten: HashSet<Id>,
+}
 
 /// Why a request cannot be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,28 +51,37 @@ pub(crate) enum Full {
 impl Requests {
     /// Whether a request with this id could be added now.
     pub(crate) fn room_for(&mut self, id: &Id) -> Result<(), Full> {
-        if self.0.contains_key(id) {
+        if self.pending.contains_key(id) || self.forgotten.contains(id) {
             return Err(Full::InFlight);
         }
-        if self.0.len() >= MAX_PENDING {
+        if self.pending.len() >= MAX_PENDING && self.forgotten.len() < MAX_FORGOTTEN {
             // Servers do not answer what was cancelled.
-            self.0.retain(|_, pending| !pending.cancelled);
+            let cancelled = self.pending.extract_if(|_, pending| pending.cancelled);
+            self.forgotten.extend(cancelled.map(|(id, _)| id));
         }
-        if self.0.len() >= MAX_PENDING { Err(Full::TooMany) } else { Ok(()) }
+        if self.pending.len() >= MAX_PENDING { Err(Full::TooMany) } else { Ok(()) }
     }
 
     pub(crate) fn add(&mut self, pending: Pending) {
-        self.0.insert(pending.answer.id.clone(), pending);
+        self.pending.insert(pending.answer.id.clone(), pending);
     }
 
     pub(crate) fn cancel(&mut self, id: &Id) {
-        if let Some(pending) = self.0.get_mut(id) {
+        if let Some(pending) = self.pending.get_mut(id) {
             pending.cancelled = true;
         }
     }
 
+    /// The request that a response answers. One that was forgotten is answered by nothing, and its
+    /// id is free again.
     pub(crate) fn take(&mut self, id: &Id) -> Option<Pending> {
-        self.0.remove(id)
+        self.forgotten.remove(id);
+        self.pending.remove(id)
+    }
+
+    /// All that were never answered.
+    pub(crate) fn drain(&mut self) -> Vec<Pending> {
+        self.pending.drain().map(|(_, pending)| pending).collect()
     }
 }
 
@@ -104,7 +121,9 @@ mod tests {
         assert_eq!(requests.room_for(&Id::Number(5000)), Err(Full::TooMany));
         requests.cancel(&Id::Number(7));
         assert_eq!(requests.room_for(&Id::Number(5000)), Ok(()));
-        assert!(requests.take(&Id::Number(7)).is_none());
+        assert_eq!(requests.room_for(&Id::Number(7)), Err(Full::InFlight), "still to be answered");
+        assert!(requests.take(&Id::Number(7)).is_none(), "the late answer is nobody's");
+        assert_eq!(requests.room_for(&Id::Number(7)), Ok(()));
         assert!(requests.take(&Id::Number(8)).is_some());
     }
 }

@@ -53,6 +53,13 @@ impl Guard {
         let _ = self.log.append(record, Durability::Written);
     }
 
+    /// Records the calls that the server was asked and never answered.
+    pub(crate) fn unanswered(&self, now: DateTime<Utc>) {
+        for pending in self.pending.lock().drain() {
+            self.completed(completed(&self.server, &pending, "unanswered", 0, now));
+        }
+    }
+
     fn server_response(
         &self,
         response: &Response<'_>,
@@ -61,7 +68,14 @@ impl Guard {
     ) -> FromServer {
         let Some(id) = response.id() else {
             // An error that answers no request in particular: nobody waits for it.
-            return FromServer::pass(line);
+            return match response.input_requests() {
+                Ok(asked) if asked.is_empty() => FromServer::pass(line),
+                _ => {
+                    let denial = Denial::new(DenyCode::MethodNotAllowed);
+                    self.record_event("error of the server dropped", &denial, now);
+                    FromServer::default()
+                }
+            };
         };
         let Some(pending) = self.pending.lock().take(id) else {
             let denial =

@@ -97,6 +97,7 @@ impl Session {
     /// Ends the session: its capabilities are revoked, its log is closed.
     pub(crate) fn close(self, why: &str) -> Result<(), Failure> {
         self.over.store(true, Ordering::Release);
+        self.guard.unanswered(now());
         let kernel = &self.guard.kernel;
         let revoked = kernel.revoke(Target::Session(self.id), why, &self.guard.log, now());
         let closed = kernel.store().close_session(self.id);

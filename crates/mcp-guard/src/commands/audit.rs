@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use cap_audit::{Body, Entry, Reader, Report, logs, verify};
+use cap_audit::{Body, Entry, ReadError, Reader, Report, logs, verify};
 use serde_json::{Value, json};
 
 use super::print;
@@ -15,12 +15,13 @@ pub(crate) fn audit(command: &cli::Audit, home: Option<&Path>) -> Result<ExitCod
     let home = Home::open(home)?;
     match command {
         cli::Audit::Tail { lines, json } => {
-            let mut records = records(&home)?;
+            let (records, bad) = records(&home)?;
             let skip = records.len().saturating_sub(*lines);
-            show(records.drain(..).skip(skip), *json)
+            show(records.into_iter().skip(skip), *json)?;
+            Ok(if bad { ExitCode::FAILURE } else { ExitCode::SUCCESS })
         }
         cli::Audit::Show { trace, json } => {
-            let records = records(&home)?;
+            let (records, bad) = records(&home)?;
             let found: Vec<_> =
                 records.into_iter().filter(|(_, entry)| entry.body.trace == *trace).collect();
             if found.is_empty() {
@@ -29,33 +30,39 @@ pub(crate) fn audit(command: &cli::Audit, home: Option<&Path>) -> Result<ExitCod
                     trace.escape_debug()
                 )));
             }
-            show(found, *json)
+            show(found, *json)?;
+            Ok(if bad { ExitCode::FAILURE } else { ExitCode::SUCCESS })
         }
         cli::Audit::Verify { json } => verify_all(&home, *json),
     }
 }
 
-/// The records of all logs, in the order of their instants.
-fn records(home: &Home) -> Result<Vec<(String, Entry)>, Failure> {
-    let mut all = Vec::new();
+/// The records of all logs, in the order of their instants. What cannot be read is said, and does
+/// not hide the rest; whether there was anything of that kind.
+fn records(home: &Home) -> Result<(Vec<(String, Entry)>, bool), Failure> {
+    let (mut all, mut bad) = (Vec::new(), false);
     for log in logs(&home.logs()).during("the audit logs")? {
         let node = log.parent().and_then(Path::file_name).unwrap_or_default();
         let node = node.to_string_lossy().into_owned();
         let reader = Reader::open(&log).during(format!("the audit log {}", log.display()))?;
         for entry in reader {
-            let entry =
-                entry.during(format!("the audit log {} (see `audit verify`)", log.display()))?;
-            all.push((node.clone(), entry));
+            match entry {
+                Ok(entry) => all.push((node.clone(), entry)),
+                Err(error) => {
+                    bad = true;
+                    eprintln!("mcp-guard: {node}: {error} (see `mcp-guard audit verify`)");
+                    if matches!(error, ReadError::Io(_)) {
+                        break;
+                    }
+                }
+            }
         }
     }
     all.sort_by_key(|(_, entry)| entry.body.at);
-    Ok(all)
+    Ok((all, bad))
 }
 
-fn show(
-    records: impl IntoIterator<Item = (String, Entry)>,
-    json: bool,
-) -> Result<ExitCode, Failure> {
+fn show(records: impl IntoIterator<Item = (String, Entry)>, json: bool) -> Result<(), Failure> {
     for (log, entry) in records {
         if json {
             let body = serde_json::to_value(&entry.body).unwrap_or_default();
@@ -64,7 +71,7 @@ fn show(
             print(line_of(&log, entry.seq, &entry.body))?;
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 fn line_of(log: &str, seq: u64, body: &Body) -> String {

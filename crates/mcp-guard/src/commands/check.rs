@@ -7,7 +7,9 @@ use std::process::ExitCode;
 use cap_core::{AccessRequest, Capability, CapabilityId, Decision, Denial, DenyCode};
 use cap_fs::Protected;
 use cap_kernel::{Claim, Context, Kernel, Simulation, rule};
-use cap_mcp::{MAX_LINE_BYTES, Message, ToolTable, read, requests_of};
+use cap_mcp::{
+    Call, CallError, Kind, MAX_LINE_BYTES, Message, Request, ToolTable, read, requests_of,
+};
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
@@ -114,35 +116,44 @@ impl Checker<'_> {
         }
     }
 
-    /// Reads a call as strictly as a client's message: it is made one.
+    /// Reads a call as strictly as a client's message, from the bytes that it came in: a number that
+    /// was read and written again would be another one.
     fn requests(&self, line: &[u8]) -> Result<Vec<AccessRequest>, Denial> {
-        let invalid = |why: String| Denial::because(DenyCode::MessageInvalid, why);
-        cap_mcp::check_document(line.trim_ascii())
-            .map_err(|error| crate::enforce::denial_of_fault(&error))?;
-        let call: Value =
-            serde_json::from_slice(line).map_err(|error| invalid(error.to_string()))?;
-        let (params, name) = tool_of(&call);
-        let name = name.ok_or_else(|| {
-            invalid(
-                r#"a call is {"tool": "…", "arguments": {…}}, or a `tools/call` message"#.into(),
-            )
-        })?;
-        let own = name.strip_prefix(self.server).and_then(|rest| rest.strip_prefix('/'));
-        let arguments = params.get("arguments").cloned().unwrap_or_else(|| json!({}));
-        let params = json!({ "name": own.unwrap_or(name), "arguments": arguments });
-        let message =
-            json!({ "jsonrpc": "2.0", "id": 0, "method": "tools/call", "params": params });
-        let message = message.to_string();
-        match read(message.as_bytes()) {
-            Ok(Message::Request(request)) => {
-                let call = request.call();
-                let call =
-                    call.map_err(|error| Denial::because(error.code(), error.to_string()))?;
-                requests_of(&call, self.server, &self.tools)
-            }
-            Ok(_) => Err(invalid("not a call".into())),
-            Err(error) => Err(crate::enforce::denial_of_fault(&error)),
+        let line = line.trim_ascii();
+        let fault = |error| crate::enforce::denial_of_fault(&error);
+        cap_mcp::check_document(line).map_err(fault)?;
+        let wrapped =
+            [&br#"{"jsonrpc":"2.0","id":0,"method":"tools/call","params":"#[..], line, b"}"];
+        let wrapped = wrapped.concat();
+        let params = read(&wrapped).map_err(fault)?;
+        if let Message::Request(request) = &params
+            && request.param("jsonrpc").is_none()
+        {
+            return self.requests_of(request);
         }
+        match read(line).map_err(fault)? {
+            Message::Request(request) if request.method() == "tools/call" => {
+                self.requests_of(&request)
+            }
+            _ => Err(not_a_call()),
+        }
+    }
+
+    fn requests_of(&self, request: &Request<'_>) -> Result<Vec<AccessRequest>, Denial> {
+        let name =
+            request.param("tool").or_else(|| request.param("name")).ok_or_else(not_a_call)?;
+        let name = name.string().map_err(|_| not_a_call())?;
+        let own = name.strip_prefix(self.server).and_then(|rest| rest.strip_prefix('/'));
+        let arguments = match request.param("arguments") {
+            Some(raw) if raw.kind() == Kind::Object => Some(raw),
+            Some(raw) if raw.kind() != Kind::Null => {
+                let error = CallError::Arguments;
+                return Err(Denial::because(error.code(), error.to_string()));
+            }
+            _ => None,
+        };
+        let call = Call { name: own.unwrap_or(&name).into(), arguments };
+        requests_of(&call, self.server, &self.tools)
     }
 
     fn decide(&mut self, mut requests: Vec<AccessRequest>) -> Decision {
@@ -165,6 +176,11 @@ impl Checker<'_> {
             }
         }
     }
+}
+
+fn not_a_call() -> Denial {
+    let form = r#"a call is {"tool": "…", "arguments": {…}}, or a `tools/call` message"#;
+    Denial::because(DenyCode::MessageInvalid, form)
 }
 
 /// The object with the arguments, and the tool's name: of our own form, of the `params` of a
