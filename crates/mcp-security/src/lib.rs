@@ -28,3 +28,9 @@ pub use crate::clock::Clock;
 pub use crate::security::{
     AuditStats, EventError, Issued, OpenError, Security, StatsError, Validation,
 };
+
+/// The example of the workspace's README, compiled with the others.
+#[cfg(all(doctest, feature = "store"))]
+#[doc = include_str!("../../../README.md")]
+#[derive(Debug)]
+pub struct WorkspaceReadme;

@@ -112,7 +112,7 @@ fn a_file_of_calls_is_answered_line_by_line_and_bad_lines_in_their_place() {
             r#"{"tool":"read_file","arguments":{"path":"a.txt","path":"a.txt"}}"#.into(),
             "message-ambiguous",
         ),
-        (r#"{"tool":"read_file","arguments":{"path":"\ud800"}}"#.into(), "message-invalid"),
+        (r#"{"tool":"read_file","arguments":{"path":"\ud800"}}"#.into(), "argument-invalid"),
         (r#"{"tool":1,"arguments":{}}"#.into(), "message-invalid"),
         (r#"{"tool":"read_file","arguments":[]}"#.into(), "argument-invalid"),
         (r#"{"tool":"read_file"}"#.into(), "argument-invalid"),
