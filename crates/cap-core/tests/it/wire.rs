@@ -279,6 +279,28 @@ fn numbers_in_disguise_are_refused() {
 }
 
 #[test]
+fn an_array_of_its_values_is_no_object() {
+    let whole: Value = serde_json::from_str(&root(json!({}))).unwrap();
+    let values: Vec<&Value> = whole.as_object().unwrap().values().collect();
+    let limit = json!({"max": 1, "per_seconds": 60});
+    let child = |limits: Value| {
+        root(json!({"delegation_depth": 1, "parent": OTHER, "inherited_limits": limits}))
+    };
+    assert!(is_read(&constrained_root(json!({"rate_limit": limit}))));
+    assert!(is_read(&child(json!([{"owner": OTHER, "rate_limit": limit}]))));
+    for text in [
+        json!(values).to_string(),
+        constrained_root(json!([])),
+        constrained_root(json!({"and": [[]]})),
+        constrained_root(json!({"rate_limit": [1, 60]})),
+        child(json!([[OTHER, limit]])),
+        child(json!([{"owner": OTHER, "rate_limit": [1, 60]}])),
+    ] {
+        assert!(!is_read(&text), "{text}");
+    }
+}
+
+#[test]
 fn parent_and_depth_must_fit_each_other() {
     let child = |members: Value| {
         let mut all = json!({"delegation_depth": 1, "parent": OTHER});
@@ -288,7 +310,14 @@ fn parent_and_depth_must_fit_each_other() {
     let limit = |owner: &str| json!({"owner": owner, "rate_limit": {"max": 1, "per_seconds": 1}});
     assert!(is_read(&child(json!({}))));
     assert!(is_read(&child(json!({"inherited_limits": [limit(OTHER)]}))));
-    assert!(is_read(&child(json!({"delegation_depth": 16}))));
+    let last = Capability::from_json(&child(json!({
+        "delegation_depth": 16,
+        "constraints": {"max_delegation_depth": 16},
+    })));
+    let last = last.unwrap();
+    assert_eq!(last.max_delegation_depth(), 0, "there are 16 links above it");
+    let deeper = last.delegate(id(1), asked(json!({})), granted_at()).unwrap_err();
+    assert_eq!(deeper, cap_core::DelegateError::TooDeep);
     for text in [
         root(json!({"parent": OTHER})),
         root(json!({"delegation_depth": 1})),
