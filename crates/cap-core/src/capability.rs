@@ -61,7 +61,8 @@ pub struct RootGrant {
 pub struct Delegation {
     /// Who will hold it.
     pub principal: Principal,
-    /// What kind of resource it is about; another one than the parent's only below type `any`.
+    /// What kind of resource it is about. With another type than the parent's it is still the meet
+    /// of both, which below any type but `any` is often nothing.
     pub resource_type: Option<ResourceType>,
     /// Which resource.
     pub resource: Option<String>,

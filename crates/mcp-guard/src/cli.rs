@@ -81,7 +81,7 @@ pub(crate) struct Delegate {
     /// Who will hold the new one
     #[arg(long)]
     pub(crate) principal: Principal,
-    /// Another type, only below type `any`
+    /// Another type; nothing that the parent does not permit comes with it
     #[arg(long = "type", value_name = "TYPE")]
     pub(crate) resource_type: Option<ResourceType>,
     /// A narrower resource

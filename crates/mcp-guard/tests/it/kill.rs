@@ -40,9 +40,9 @@ fn nothing_is_lost_and_nothing_is_left_when_guards_and_shells_are_killed() {
     let told = halves.map(|half| half.join().unwrap()).into_iter().fold(Told::default(), Told::and);
     println!("{told:?}");
     assert_eq!(told.kills as u64, FOLDERS * ROUNDS);
-    // A check that could not fail would be none. How often each happens is the machine's to say.
-    assert!(told.calls_seen > 500 && told.grants > 0 && told.revocations > 0, "{told:?}");
-    assert!(told.shells_killed > 0 && told.killed_before_they_spoke > 0, "{told:?}");
+    // A check that could not fail would be none.
+    assert!(told.calls_seen > 1000 && told.grants > 20 && told.revocations > 3, "{told:?}");
+    assert!(told.shells_killed > 20 && told.killed_before_they_spoke > 5, "{told:?}");
 }
 
 /// What happened, in numbers.
@@ -252,10 +252,11 @@ impl Scene {
         Client::start(&mut self.place.program(arguments))
     }
 
-    /// Kills a shell, at any moment or some time after its acknowledgement.
+    /// Kills a shell, at any moment or some time after its acknowledgement. A shell lives for some
+    /// 15 ms: a later kill would find nobody.
     fn kill_shell(&mut self, mut shell: Client) {
         let has_spoken = self.random.below(2) == 0 && self.hear(&shell);
-        sleep(Duration::from_micros(self.random.below(if has_spoken { 10_000 } else { 50_000 })));
+        sleep(Duration::from_micros(self.random.below(if has_spoken { 2_000 } else { 15_000 })));
         self.told.shells_killed += usize::from(shell.is_running());
         shell.kill();
         if !has_spoken {
