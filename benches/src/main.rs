@@ -2,24 +2,31 @@
 //! `cargo xtask bench <group> [--json] [--smoke]`.
 //!
 //! A figure is a line `{"group","case","ours_ns","peer","peer_ns","ratio","unit"}`; where the unit
-//! is not `ns`, the two numbers are of that unit.
+//! is not `ns`, the two numbers are of that unit. Where there is no peer, its three are null.
 
+mod check;
+mod cpu;
 mod figure;
 mod guard;
 mod pipe;
 
 use std::process::ExitCode;
 
+use figure::Printer;
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let has = |name: &str| arguments.iter().any(|argument| argument == name);
+    let printer = |group| Printer { group, json: has("--json") };
     match arguments.first().map(String::as_str) {
         // The roles that the groups start this program in.
         Some("relay") => pipe::relay(&arguments[1..]),
         Some("first-byte") => pipe::first_byte(),
-        Some("guard") => guard::run(&figure::Printer { json: has("--json") }, has("--smoke")),
+        Some(check::MEASURE) => check::measure(has("--smoke")),
+        Some("check") => check::run(&printer("check"), has("--smoke")),
+        Some("guard") => guard::run(&printer("guard"), has("--smoke")),
         other => {
-            eprintln!("unknown group {other:?}; known: guard");
+            eprintln!("unknown group {other:?}; known: check, guard");
             ExitCode::from(2)
         }
     }

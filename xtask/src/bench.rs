@@ -10,6 +10,9 @@ use crate::repo::Repo;
 /// Groups that start the guard and its peers as processes; the others run in one process alone.
 const GROUPS_WITH_SERVERS: [&str; 1] = ["guard"];
 
+/// Groups whose peers are linked in: the feature `peers`, which costs minutes to compile.
+const GROUPS_WITH_CRATES: [&str; 1] = ["check"];
+
 /// Names the guard's release binary to the benchmarks.
 const GUARD: &str = "MCP_GUARD_BIN";
 
@@ -23,8 +26,14 @@ pub struct Options {
 }
 
 pub fn run(repo: &Repo, options: &Options) -> Result<()> {
-    let mut bench =
-        repo.tool_cargo("benches", "run", ["--release", "--locked", "--", &options.group]);
+    let mut bench = repo.tool_cargo("benches", "run", ["--release", "--locked"]);
+    if GROUPS_WITH_CRATES.contains(&options.group.as_str()) {
+        // That a check does not allocate is shown apart: counting would slow the peers down.
+        let test = ["--release", "--locked", "--features", "peers", "--test", "allocations"];
+        repo.tool_cargo("benches", "test", test).args(["--", "--nocapture"]).run_quietly()?;
+        bench = bench.args(["--features", "peers"]);
+    }
+    bench = bench.args(["--", &options.group]);
     if options.json {
         bench = bench.args(["--json"]);
     }

@@ -9,6 +9,7 @@ use crate::deny;
 use crate::docs;
 use crate::fuzz;
 use crate::lint;
+use crate::no_std;
 use crate::release;
 use crate::repo::Repo;
 use crate::tally::Tally;
@@ -17,11 +18,12 @@ use crate::tidy;
 
 type Step = (&'static str, fn(&Repo) -> Result<Tally>);
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     ("format", |repo| Ok(lint::format(repo))),
     ("tidy", tidy::run),
     ("deny", deny::run),
     ("clippy", |repo| Ok(lint::clippy(repo))),
+    ("no-std", no_std::check),
     ("docs", docs::check),
     ("test", |repo| test::run(repo, &test::Options::default())),
     ("fuzz-smoke", fuzz::smoke),

@@ -1,8 +1,9 @@
-//! `cargo xtask lint`: format, tidy, clippy, deny. The cheap ones first.
+//! `cargo xtask lint`: format, tidy, deny, clippy, no_std. The cheap ones first.
 
 use anyhow::Result;
 
 use crate::deny;
+use crate::no_std;
 use crate::repo::{Repo, TOOL_WORKSPACES};
 use crate::tally::Tally;
 use crate::tidy;
@@ -12,6 +13,7 @@ pub fn run(repo: &Repo) -> Result<Tally> {
     tally += tidy::run(repo)?;
     tally += deny::run(repo)?;
     tally += clippy(repo);
+    tally += no_std::check(repo)?;
     Ok(tally)
 }
 

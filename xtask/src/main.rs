@@ -13,6 +13,7 @@ mod layers;
 mod libtest;
 mod lint;
 mod metadata;
+mod no_std;
 mod release;
 mod repo;
 mod setup;

@@ -8,7 +8,7 @@ use crate::decision::Quoted;
 use crate::limits::{DEFAULT_DELEGATION_DEPTH, MAX_DELEGATION_DEPTH};
 use crate::{
     AccessRequest, Authority, CapabilityId, ConstraintError, Constraints, Decision, Denial,
-    DenyCode, Operations, Principal, RateLimit, ResourceType,
+    DenyCode, Explanation, Obligation, Operations, Principal, Refusal, Registry, ResourceType,
 };
 
 mod derive;
@@ -26,17 +26,6 @@ pub struct Capability {
     wire: Wire,
     /// What `wire` means.
     authority: Authority,
-}
-
-/// A stateful limit, owned by the capability that set it and charged by all of its descendants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(deny_unknown_fields, remote = "Self"))]
-pub struct Obligation {
-    /// Whose limit it is.
-    pub owner: CapabilityId,
-    /// The limit.
-    pub rate_limit: RateLimit,
 }
 
 /// What a root capability is to be.
@@ -140,6 +129,7 @@ impl DelegateError {
             Self::TooDeep => DenyCode::DelegationTooDeep,
             Self::ParentExpired => DenyCode::CapabilityExpired,
             Self::Grant(GrantError::TooLarge) => DenyCode::AuthorityTooLarge,
+            Self::Grant(GrantError::Constraint(_)) => DenyCode::ConstraintInvalid,
             Self::Grant(_) => DenyCode::AuthorityEmpty,
         }
     }
@@ -210,6 +200,34 @@ impl Capability {
             return Decision::Deny(Denial::new(DenyCode::CapabilityExpired));
         }
         self.authority.permits(request, now)
+    }
+
+    /// The same without a sentence, and without an allocation (see [`Authority::check`]).
+    ///
+    /// # Errors
+    /// When the request is not permitted.
+    pub fn check(&self, request: &AccessRequest, now: DateTime<Utc>) -> Result<(), Refusal> {
+        if self.is_expired(now) {
+            return Err(Refusal::new(DenyCode::CapabilityExpired, None));
+        }
+        self.authority.check(request, now)
+    }
+
+    /// Every reason for which a request is refused, and what would pass in place of each (see
+    /// [`Authority::explain`]).
+    pub fn explain(&self, request: &AccessRequest, now: DateTime<Utc>) -> Explanation {
+        let authority = self.authority.explain(request, now);
+        if self.is_expired(now) {
+            authority.after(Denial::new(DenyCode::CapabilityExpired).by("expires_at"))
+        } else {
+            authority
+        }
+    }
+
+    /// The same capability with the meanings that `registry` has for its custom constraints.
+    #[must_use]
+    pub fn bind(&self, registry: &Registry) -> Self {
+        Self { wire: self.wire.clone(), authority: self.authority.bind(registry) }
     }
 
     /// The id.
@@ -287,9 +305,9 @@ impl Capability {
 
     /// The limits that a call under it charges, its own and those of its ancestors.
     pub fn obligations(&self) -> impl Iterator<Item = Obligation> {
-        let own = self.wire.constraints.rate_limit;
-        let own = own.map(|rate_limit| Obligation { owner: self.wire.id, rate_limit });
-        self.wire.inherited_limits.iter().copied().chain(own)
+        let own = Obligation { owner: self.wire.id, limits: self.wire.constraints.limits() };
+        let own = (!own.limits.is_empty()).then_some(own);
+        self.wire.inherited_limits.iter().cloned().chain(own)
     }
 
     /// Whether its lifetime is over.

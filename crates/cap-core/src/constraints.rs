@@ -3,13 +3,31 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use chrono::{DateTime, Utc};
+use serde_json::Value;
 
 use crate::clause::Clause;
-use crate::limits::{MAX_ALTERNATIVES, MAX_CLAUSES, MAX_RATE, MAX_RATE_SECONDS};
+use crate::command::ArgvRules;
+use crate::custom::Custom;
+use crate::limit::{Budget, Limits, RateLimit};
+use crate::limits::{MAX_ALTERNATIVES, MAX_CLAUSES, MAX_TIME_WINDOWS};
+use crate::net::{IpNet, PortRange};
+use crate::window::TimeWindow;
 use crate::{
     ArgumentRules, DomainPattern, Kinds, MethodPattern, Operations, PathPattern, Program, ToolName,
     ToolPattern, UrlPattern,
 };
+
+mod error;
+#[cfg(feature = "serde")]
+mod strict;
+
+pub use self::error::ConstraintError;
+#[cfg(feature = "serde")]
+pub(crate) use self::strict::unique_map;
+#[cfg(feature = "serde")]
+use self::strict::unique_values;
+#[cfg(feature = "serde")]
+pub(crate) use self::strict::{UniqueValue, present, serde_as_object};
 
 /// The constraints of a capability by their names on the wire. What is absent does not constrain;
 /// what is present must hold; a list permits what any of its members means.
@@ -51,12 +69,44 @@ pub struct Constraints {
     #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "BTreeMap::is_empty"))]
     #[cfg_attr(feature = "serde", serde(deserialize_with = "unique_map"))]
     pub arguments: BTreeMap<ToolName, ArgumentRules>,
+    /// Units in all, and what a call of each tool costs; with all descendants together.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")
+    )]
+    pub budget: Option<Budget>,
+    /// Networks that contain every address a connection may go to. A host that is a name must have
+    /// been resolved (see [`crate::Addresses`]).
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")
+    )]
+    pub cidr: Option<Vec<IpNet>>,
+    /// The argument vectors of programs, by program. A program that is not named here takes plain
+    /// arguments only: none that begins with `-` or has a control character. Granted only: absent
+    /// means `{}`, except under type `any`.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")
+    )]
+    pub command_args: Option<ArgvRules>,
     /// Programs.
     #[cfg_attr(
         feature = "serde",
         serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")
     )]
     pub commands: Option<Vec<Program>>,
+    /// Constraints of the embedding program, by name (see [`crate::Registry`]).
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "BTreeMap::is_empty"))]
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "unique_values"))]
+    pub custom: BTreeMap<String, Value>,
+    /// Environment variables that a command may set, by name. Granted only: absent means `[]`,
+    /// except under type `any`.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")
+    )]
+    pub environment: Option<BTreeSet<String>>,
     /// The instant from which nothing is permitted any more.
     #[cfg_attr(
         feature = "serde",
@@ -69,6 +119,18 @@ pub struct Constraints {
         serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")
     )]
     pub kinds: Option<Kinds>,
+    /// Bytes of files, read and written, in all; with all descendants together.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")
+    )]
+    pub max_bytes: Option<u64>,
+    /// Calls in all, with all descendants together.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")
+    )]
+    pub max_calls: Option<u64>,
     /// Links that may hang below the capability (0: it cannot be delegated).
     #[cfg_attr(
         feature = "serde",
@@ -81,6 +143,18 @@ pub struct Constraints {
         serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")
     )]
     pub max_file_size: Option<u64>,
+    /// HTTP methods (RFC 9110 §9.1), upper case. A request that does not say its method is refused.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")
+    )]
+    pub methods: Option<BTreeSet<String>>,
+    /// The instant before which nothing is permitted yet.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")
+    )]
+    pub not_before: Option<DateTime<Utc>>,
     /// Operations on resources.
     #[cfg_attr(
         feature = "serde",
@@ -93,6 +167,19 @@ pub struct Constraints {
         serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")
     )]
     pub paths: Option<Vec<PathPattern>>,
+    /// Ports of URLs: a number, or `"from-to"`. A URL without a port is refused.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")
+    )]
+    pub ports: Option<Vec<PortRange>>,
+    /// Whether addresses that are not public, and local names, are permitted (IANA special-purpose
+    /// registries, RFC 6890). Granted only: absent means `false`, except under type `any`.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")
+    )]
+    pub private_networks: Option<bool>,
     /// Schemes of URLs.
     #[cfg_attr(
         feature = "serde",
@@ -105,6 +192,12 @@ pub struct Constraints {
         serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")
     )]
     pub rate_limit: Option<RateLimit>,
+    /// Hours of the week.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")
+    )]
+    pub time_windows: Option<Vec<TimeWindow>>,
     /// Tools by the kinds of resources that the tool table maps them to.
     #[cfg_attr(
         feature = "serde",
@@ -120,6 +213,17 @@ pub struct Constraints {
 }
 
 impl Constraints {
+    /// The limits among these.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        Limits {
+            rate_limit: self.rate_limit,
+            max_calls: self.max_calls,
+            max_bytes: self.max_bytes,
+            budget: self.budget.clone(),
+        }
+    }
+
     /// The clauses that these constraints mean, `and` included.
     pub(crate) fn clauses(&self) -> Result<Vec<Clause>, ConstraintError> {
         let mut clauses = Vec::new();
@@ -131,84 +235,119 @@ impl Constraints {
         if depth > 1 || out.len() > MAX_CLAUSES || self.and.len() > MAX_CLAUSES {
             return Err(ConstraintError::new("and", "", "more or deeper constraints than allowed"));
         }
-        if depth > 0 && (self.rate_limit.is_some() || self.max_delegation_depth.is_some()) {
+        if depth > 0 && self.has_what_stands_at_the_top() {
             return Err(ConstraintError::new(
                 "and",
                 "",
-                "`rate_limit` and `max_delegation_depth` stand at the top",
+                "`max_delegation_depth`, `private_networks: true` and the limits stand at the top",
             ));
         }
         self.check()?;
-        let list = |present: bool, clause: fn(&Self) -> Clause| present.then(|| clause(self));
+        let public = self.private_networks == Some(false);
+        let single = [
+            self.expires_at.map(Clause::Expires),
+            self.not_before.map(Clause::NotBefore),
+            self.time_windows.clone().map(Clause::TimeWindows),
+            self.kinds.map(Clause::Kinds),
+            self.tool_kinds.map(Clause::ToolKinds),
+            self.operations.map(Clause::Operations),
+            self.max_file_size.map(Clause::FileSize),
+            self.allowed_extensions.clone().map(Clause::Extensions),
+            self.protocols.clone().map(Clause::Protocols),
+            self.allowed_tools.clone().map(Clause::Tools),
+            self.allowed_methods.clone().map(Clause::Methods),
+            self.paths.clone().map(Clause::Paths),
+            self.urls.clone().map(Clause::Urls),
+            self.allowed_domains.clone().map(Clause::Domains),
+            self.ports.clone().map(Clause::Ports),
+            self.methods.clone().map(Clause::HttpMethods),
+            public.then_some(Clause::PublicNetworks),
+            self.cidr.clone().map(Clause::Networks),
+            self.commands.clone().map(Clause::Commands),
+            self.command_args.clone().map(Clause::CommandArguments),
+            self.environment.clone().map(Clause::Environment),
+        ];
+        out.extend(single.into_iter().flatten());
+        let by_tool = self.arguments.iter();
         out.extend(
-            [
-                self.expires_at.map(Clause::Expires),
-                self.kinds.map(Clause::Kinds),
-                self.tool_kinds.map(Clause::ToolKinds),
-                self.operations.map(Clause::Operations),
-                self.max_file_size.map(Clause::FileSize),
-                self.allowed_extensions.clone().map(Clause::Extensions),
-                self.protocols.clone().map(Clause::Protocols),
-                list(self.allowed_tools.is_some(), |this| {
-                    Clause::Tools(this.allowed_tools.clone().unwrap_or_default())
-                }),
-                self.allowed_methods.clone().map(Clause::Methods),
-                self.paths.clone().map(Clause::Paths),
-                self.urls.clone().map(Clause::Urls),
-                self.allowed_domains.clone().map(Clause::Domains),
-                self.commands.clone().map(Clause::Commands),
-            ]
-            .into_iter()
-            .flatten(),
-        );
-        out.extend(
-            self.arguments.iter().map(|(tool, rules)| Clause::Arguments {
+            by_tool.map(|(tool, rules)| Clause::Arguments {
                 tool: tool.clone(),
                 rules: rules.clone(),
             }),
         );
+        for (name, parameter) in &self.custom {
+            out.push(Clause::Custom(Custom::new(name, parameter)?));
+        }
         self.and.iter().try_for_each(|more| more.collect(out, depth + 1))
     }
 
+    fn has_what_stands_at_the_top(&self) -> bool {
+        self.max_delegation_depth.is_some()
+            || self.private_networks == Some(true)
+            || !self.limits().is_empty()
+    }
+
     fn check(&self) -> Result<(), ConstraintError> {
+        self.check_lengths()?;
+        let windows = self.time_windows.as_ref().map(Vec::len);
+        if windows.is_some_and(|windows| !(1..=MAX_TIME_WINDOWS).contains(&windows)) {
+            return Err(ConstraintError::new("time_windows", "", "1 to 64 windows are wanted"));
+        }
+        let bad = |field, bad: Option<&String>, wanted| match bad {
+            Some(bad) => Err(ConstraintError::new(field, bad, wanted)),
+            None => Ok(()),
+        };
+        let extension =
+            |text: &&String| crate::id::check_name(text).is_err() || text.contains(['.', '/']);
+        bad(
+            "allowed_extensions",
+            self.allowed_extensions.iter().flatten().find(extension),
+            "an extension is a name without dot or slash: `txt`",
+        )?;
+        bad(
+            "protocols",
+            self.protocols.iter().flatten().find(|text| !crate::url::is_scheme(text)),
+            "a lower-case scheme is wanted: `https`",
+        )?;
+        bad(
+            "methods",
+            self.methods.iter().flatten().find(|text| !crate::net::is_method(text)),
+            "an HTTP method in upper case is wanted: `GET`",
+        )?;
+        bad(
+            "environment",
+            self.environment.iter().flatten().find(|text| !crate::command::is_variable_name(text)),
+            "the name of an environment variable is wanted: `LANG`",
+        )?;
+        self.limits().check()
+    }
+
+    fn check_lengths(&self) -> Result<(), ConstraintError> {
         let lengths = [
             ("allowed_domains", self.allowed_domains.as_ref().map(Vec::len)),
             ("allowed_extensions", self.allowed_extensions.as_ref().map(BTreeSet::len)),
             ("allowed_methods", self.allowed_methods.as_ref().map(Vec::len)),
             ("allowed_tools", self.allowed_tools.as_ref().map(Vec::len)),
             ("arguments", Some(self.arguments.len())),
+            ("cidr", self.cidr.as_ref().map(Vec::len)),
             ("commands", self.commands.as_ref().map(Vec::len)),
+            ("custom", Some(self.custom.len())),
+            ("environment", self.environment.as_ref().map(BTreeSet::len)),
+            ("methods", self.methods.as_ref().map(BTreeSet::len)),
             ("paths", self.paths.as_ref().map(Vec::len)),
+            ("ports", self.ports.as_ref().map(Vec::len)),
             ("protocols", self.protocols.as_ref().map(BTreeSet::len)),
             ("urls", self.urls.as_ref().map(Vec::len)),
         ];
-        if let Some((field, _)) =
-            lengths.into_iter().find(|(_, length)| length.is_some_and(|n| n > MAX_ALTERNATIVES))
-        {
-            return Err(ConstraintError::new(field, "", "more than 256 alternatives"));
+        let long = |length: Option<usize>| length.is_some_and(|n| n > MAX_ALTERNATIVES);
+        match lengths.into_iter().find(|(_, length)| long(*length)) {
+            Some((field, _)) => Err(ConstraintError::new(field, "", "more than 256 alternatives")),
+            None => Ok(()),
         }
-        let wrong =
-            |text: &&String| crate::id::check_name(text).is_err() || text.contains(['.', '/']);
-        if let Some(bad) = self.allowed_extensions.iter().flatten().find(wrong) {
-            return Err(ConstraintError::new(
-                "allowed_extensions",
-                bad,
-                "an extension is a name without dot or slash: `txt`",
-            ));
-        }
-        if let Some(bad) = self.protocols.iter().flatten().find(|text| !crate::url::is_scheme(text))
-        {
-            return Err(ConstraintError::new(
-                "protocols",
-                bad,
-                "a lower-case scheme is wanted: `https`",
-            ));
-        }
-        self.rate_limit.as_ref().map_or(Ok(()), RateLimit::check)
     }
 
     /// Writes clauses by their names: the first of each sort here, the others under `and`.
-    pub(crate) fn from_clauses(clauses: &[Clause]) -> Self {
+    pub(crate) fn from_clauses<'a>(clauses: impl IntoIterator<Item = &'a Clause>) -> Self {
         let mut sets: Vec<Self> = Vec::new();
         for clause in clauses {
             let free = sets.iter().position(|set| clause.is_free_in(set));
@@ -227,245 +366,5 @@ impl Constraints {
     }
 }
 
-/// At most `max` calls in each period of `per_seconds`, counted from the epoch of Unix; all
-/// descendants of the capability spend from the same count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(deny_unknown_fields, remote = "Self"))]
-pub struct RateLimit {
-    /// Calls in one period.
-    pub max: u64,
-    /// Length of a period, in seconds.
-    pub per_seconds: u64,
-}
-
-impl RateLimit {
-    /// The number of the period that `now` falls into.
-    #[must_use]
-    pub fn period(&self, now: DateTime<Utc>) -> u64 {
-        u64::try_from(now.timestamp()).unwrap_or(0).checked_div(self.per_seconds).unwrap_or(0)
-    }
-
-    pub(crate) fn check(&self) -> Result<(), ConstraintError> {
-        let good = (1..=MAX_RATE).contains(&self.max)
-            && (1..=MAX_RATE_SECONDS).contains(&self.per_seconds);
-        if good {
-            return Ok(());
-        }
-        Err(ConstraintError::new(
-            "rate_limit",
-            "",
-            "`max` is 1 to 1000000000 and `per_seconds` 1 to 31622400",
-        ))
-    }
-}
-
-/// A constraint that does not mean anything: which field, which value, what is wanted.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{field}`: {quoted}{wanted}")]
-pub struct ConstraintError {
-    field: &'static str,
-    quoted: String,
-    wanted: &'static str,
-}
-
-impl ConstraintError {
-    pub(crate) fn new(field: &'static str, value: &str, wanted: &'static str) -> Self {
-        let quoted = if value.is_empty() {
-            String::new()
-        } else {
-            alloc::format!("{}: ", crate::decision::Quoted(value))
-        };
-        Self { field, quoted, wanted }
-    }
-
-    /// The field, by its name on the wire.
-    #[must_use]
-    pub const fn field(&self) -> &'static str {
-        self.field
-    }
-}
-
-/// Reads a struct from an object only: serde's own reader takes an array of its fields, too.
 #[cfg(feature = "serde")]
-macro_rules! serde_as_object {
-    ($($name:ty),+) => {$(
-        impl serde::Serialize for $name {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                <$name>::serialize(self, serializer)
-            }
-        }
-
-        impl<'de> serde::Deserialize<'de> for $name {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                struct Object;
-
-                impl<'de> serde::de::Visitor<'de> for Object {
-                    type Value = $name;
-
-                    fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-                        f.write_str("an object")
-                    }
-
-                    fn visit_map<A: serde::de::MapAccess<'de>>(
-                        self,
-                        map: A,
-                    ) -> Result<$name, A::Error> {
-                        <$name>::deserialize(serde::de::value::MapAccessDeserializer::new(map))
-                    }
-                }
-
-                deserializer.deserialize_map(Object)
-            }
-        }
-    )+};
-}
-#[cfg(feature = "serde")]
-pub(crate) use serde_as_object;
-
-#[cfg(feature = "serde")]
-serde_as_object!(Constraints, RateLimit);
-
-#[cfg(feature = "serde")]
-mod strict {
-    use alloc::collections::BTreeMap;
-    use alloc::string::String;
-    use alloc::vec::Vec;
-    use core::fmt;
-    use core::marker::PhantomData;
-
-    use serde::Deserialize;
-    use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
-    use serde_json::{Map, Number, Value};
-
-    /// A JSON value without duplicate members at any depth.
-    pub(crate) struct UniqueValue(pub(crate) Value);
-
-    impl<'de> Deserialize<'de> for UniqueValue {
-        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            deserializer.deserialize_any(UniqueVisitor)
-        }
-    }
-
-    struct UniqueVisitor;
-
-    impl<'de> Visitor<'de> for UniqueVisitor {
-        type Value = UniqueValue;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a JSON value")
-        }
-
-        fn visit_bool<E: Error>(self, value: bool) -> Result<UniqueValue, E> {
-            Ok(UniqueValue(value.into()))
-        }
-
-        fn visit_i64<E: Error>(self, value: i64) -> Result<UniqueValue, E> {
-            Ok(UniqueValue(value.into()))
-        }
-
-        fn visit_u64<E: Error>(self, value: u64) -> Result<UniqueValue, E> {
-            Ok(UniqueValue(value.into()))
-        }
-
-        fn visit_f64<E: Error>(self, value: f64) -> Result<UniqueValue, E> {
-            let number =
-                Number::from_f64(value).ok_or_else(|| E::custom("a number that is not finite"))?;
-            Ok(UniqueValue(Value::Number(number)))
-        }
-
-        fn visit_str<E: Error>(self, value: &str) -> Result<UniqueValue, E> {
-            Ok(UniqueValue(value.into()))
-        }
-
-        fn visit_unit<E: Error>(self) -> Result<UniqueValue, E> {
-            Ok(UniqueValue(Value::Null))
-        }
-
-        fn visit_none<E: Error>(self) -> Result<UniqueValue, E> {
-            Ok(UniqueValue(Value::Null))
-        }
-
-        fn visit_some<D: Deserializer<'de>>(
-            self,
-            deserializer: D,
-        ) -> Result<UniqueValue, D::Error> {
-            UniqueValue::deserialize(deserializer)
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<UniqueValue, A::Error> {
-            let mut items = Vec::new();
-            while let Some(UniqueValue(item)) = seq.next_element()? {
-                items.push(item);
-            }
-            Ok(UniqueValue(Value::Array(items)))
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<UniqueValue, A::Error> {
-            let mut members = Map::new();
-            while let Some((name, UniqueValue(value))) = map.next_entry::<String, _>()? {
-                if members.contains_key(&name) {
-                    return Err(duplicate(&name));
-                }
-                // SECURITY: where somebody turns on `serde_json/arbitrary_precision`, numbers
-                // arrive in this disguise, and would be compared as objects.
-                if name == "$serde_json::private::Number" {
-                    return Err(A::Error::custom("a number of arbitrary precision"));
-                }
-                members.insert(name, value);
-            }
-            Ok(UniqueValue(Value::Object(members)))
-        }
-    }
-
-    /// Reads a member that may be absent, but not null: null is a value of the wrong type, and
-    /// would read as «unconstrained».
-    pub(crate) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-        deserializer: D,
-    ) -> Result<Option<T>, D::Error> {
-        T::deserialize(deserializer).map(Some)
-    }
-
-    /// Reads a map whose keys must differ.
-    pub(super) fn unique_map<'de, D, K, V>(deserializer: D) -> Result<BTreeMap<K, V>, D::Error>
-    where
-        D: Deserializer<'de>,
-        K: Deserialize<'de> + Ord + fmt::Display,
-        V: Deserialize<'de>,
-    {
-        struct MapVisitor<K, V>(PhantomData<(K, V)>);
-
-        impl<'de, K, V> Visitor<'de> for MapVisitor<K, V>
-        where
-            K: Deserialize<'de> + Ord + fmt::Display,
-            V: Deserialize<'de>,
-        {
-            type Value = BTreeMap<K, V>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = BTreeMap::new();
-                while let Some((name, value)) = map.next_entry::<K, V>()? {
-                    if members.contains_key(&name) {
-                        return Err(duplicate(&name));
-                    }
-                    members.insert(name, value);
-                }
-                Ok(members)
-            }
-        }
-
-        deserializer.deserialize_map(MapVisitor(PhantomData))
-    }
-
-    fn duplicate<E: Error>(name: &dyn fmt::Display) -> E {
-        E::custom(alloc::format!("duplicate member `{name}`"))
-    }
-}
-#[cfg(feature = "serde")]
-use strict::unique_map;
-#[cfg(feature = "serde")]
-pub(crate) use strict::{UniqueValue, present};
+serde_as_object!(Constraints);

@@ -30,6 +30,32 @@ impl Decision {
     }
 }
 
+/// Why something was not permitted, without a sentence: made without an allocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Refusal {
+    code: DenyCode,
+    constraint: Option<&'static str>,
+}
+
+impl Refusal {
+    pub(crate) const fn new(code: DenyCode, constraint: Option<&'static str>) -> Self {
+        Self { code, constraint }
+    }
+
+    /// The stable code.
+    #[must_use]
+    pub const fn code(self) -> DenyCode {
+        self.code
+    }
+
+    /// The constraint that refused, by its name on the wire.
+    #[must_use]
+    pub const fn constraint(self) -> Option<&'static str> {
+        self.constraint
+    }
+}
+
 /// Why something was not permitted: a stable code, and a sentence that names the constraint and
 /// what would pass, for the caller who holds the capability.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,20 +63,21 @@ pub struct Denial {
     code: DenyCode,
     constraint: Option<&'static str>,
     reason: String,
+    passing: Option<String>,
 }
 
 impl Denial {
     /// A denial with the catalogue's own sentence.
     #[must_use]
     pub fn new(code: DenyCode) -> Self {
-        Self { code, constraint: None, reason: code.meaning().into() }
+        Self::because(code, code.meaning())
     }
 
     /// A denial with a sentence for this case. It must not tell more than the caller's own value
     /// and the presented capability do.
     #[must_use]
     pub fn because(code: DenyCode, reason: impl Into<String>) -> Self {
-        Self { code, constraint: None, reason: reason.into() }
+        Self { code, constraint: None, reason: reason.into(), passing: None }
     }
 
     /// The same, naming the constraint that refused.
@@ -60,10 +87,23 @@ impl Denial {
         self
     }
 
+    /// The same, with what would pass.
+    #[must_use]
+    pub(crate) fn passes(mut self, passing: String) -> Self {
+        self.passing = Some(passing);
+        self
+    }
+
     /// The stable code.
     #[must_use]
     pub const fn code(&self) -> DenyCode {
         self.code
+    }
+
+    /// What would pass in place of the refused value, where the constraint can say it.
+    #[must_use]
+    pub fn passing(&self) -> Option<&str> {
+        self.passing.as_deref()
     }
 
     /// The constraint that refused, by its name on the wire.
@@ -143,6 +183,8 @@ deny_codes! {
     EvidenceMissing = "evidence-missing", "no evidence was presented and the policy grants nothing";
     EvidenceInvalid = "evidence-invalid", "the evidence presented did not verify";
     CapabilityExpired = "capability-expired", "the capability has expired";
+    CapabilityNotYetValid = "capability-not-yet-valid", "the capability is not valid yet";
+    OutsideTimeWindow = "outside-time-window", "the capability permits nothing at this time of the week";
     CapabilityRevoked = "capability-revoked", "the capability or one that it descends from was revoked";
     SessionLapsed = "session-lapsed", "the session that the capability belongs to is over";
     KindNotGranted = "kind-not-granted", "the capability does not speak of this kind of resource";
@@ -165,9 +207,23 @@ deny_codes! {
     UrlOutside = "url-outside", "the URL lies outside what the capability permits";
     DomainNotAllowed = "domain-not-allowed", "the host is not permitted";
     ProtocolNotAllowed = "protocol-not-allowed", "the protocol is not permitted";
+    PortNotAllowed = "port-not-allowed", "the port is not permitted";
+    HttpMethodNotAllowed = "http-method-not-allowed", "the HTTP method is not permitted, or not known";
+    AddressPrivate = "address-private", "the host is, or resolves to, an address that is not public";
+    AddressNotAllowed = "address-not-allowed", "the host is, or resolves to, an address outside the permitted networks";
+    AddressUnknown = "address-unknown", "the host was not resolved, and the capability bounds its addresses";
     CommandInvalid = "command-invalid", "the command is not a program with an argument vector";
     CommandNotAllowed = "command-not-allowed", "the program is not permitted";
+    CommandArgumentRefused = "command-argument-refused", "the arguments of the program are not permitted";
+    EnvironmentNotAllowed = "environment-not-allowed", "an environment variable is not permitted";
+    ConstraintUnknown = "constraint-unknown", "a constraint of the capability is not known here";
+    ConstraintRefused = "constraint-refused", "a custom constraint of the capability refuses";
+    ConstraintInvalid = "constraint-invalid", "what was asked for is no good constraint";
     LimitRate = "limit-rate", "the rate limit of the capability or of one that it descends from is reached";
+    LimitCalls = "limit-calls", "the calls of the capability or of one that it descends from are used up";
+    LimitBytes = "limit-bytes", "the bytes of the capability or of one that it descends from are used up";
+    LimitBudget = "limit-budget", "the budget of the capability or of one that it descends from is used up";
+    CostUnknown = "cost-unknown", "the budget of the capability has no cost for this tool";
     LimitUnavailable = "limit-unavailable", "the counter of a limit could not be charged";
     DelegationWidens = "delegation-widens", "more was asked for than the parent has";
     DelegationTooDeep = "delegation-too-deep", "the parent may not be delegated any further";

@@ -14,6 +14,17 @@ pub const MAX_SEGMENT_BYTES: usize = 255;
 pub const MAX_NAME_BYTES: usize = 256;
 /// Bytes of a URL.
 pub const MAX_URL_BYTES: usize = 8 * 1024;
+/// Bytes of a `glob` argument constraint, and of a text that it is asked about.
+pub const MAX_GLOB_BYTES: usize = 8 * 1024;
+/// Windows of `time_windows`.
+pub const MAX_TIME_WINDOWS: usize = 64;
+/// Elements of one pattern of `command_args`.
+pub const MAX_ARGV_ELEMENTS: usize = 64;
+/// Bytes of all patterns of `command_args` for one program, with one more for each element.
+pub const MAX_ARGV_RULE_BYTES: usize = 8 * 1024;
+/// Bytes of an argument vector that a pattern may mean, with one more for each argument (Linux
+/// passes no argument longer than this).
+pub const MAX_ARGV_BYTES: usize = 128 * 1024;
 /// Links below a root that a capability may allow at most.
 pub const MAX_DELEGATION_DEPTH: u8 = 16;
 /// Links below a root where a capability does not say.
@@ -24,5 +35,8 @@ pub const MAX_ARGUMENT_NESTING: usize = 8;
 pub const MAX_RATE: u64 = 1_000_000_000;
 /// Seconds of a rate limit's period: 366 days.
 pub const MAX_RATE_SECONDS: u64 = 366 * 24 * 3600;
+/// Units of every other limit, and of a cost: the integers that every reader of JSON keeps exactly
+/// (RFC 7493 §2.2).
+pub const MAX_UNITS: u64 = (1 << 53) - 1;
 /// Bytes of the caller's own value quoted in a denial.
 pub const MAX_QUOTED_BYTES: usize = 160;

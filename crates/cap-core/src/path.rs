@@ -3,6 +3,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::str::FromStr;
 
+use crate::glob;
 use crate::limits::{MAX_PATH_BYTES, MAX_SEGMENT_BYTES};
 
 /// An absolute path of a POSIX file system, resolved lexically: it begins with `/` and has no
@@ -46,7 +47,7 @@ impl AbsPath {
         if text.is_empty() {
             return Err(PathError::Empty);
         }
-        if text.starts_with('/') {
+        if text.starts_with('/') || text.len() > MAX_PATH_BYTES {
             return Self::parse(text);
         }
         Self::parse(&alloc::format!("{}/{text}", self.0))
@@ -61,18 +62,13 @@ impl AbsPath {
     /// Whether this is `folder` or lies below it, segment by segment.
     #[must_use]
     pub fn is_within(&self, folder: &Self) -> bool {
-        if folder.0 == "/" {
-            return true;
-        }
-        self.0
-            .strip_prefix(folder.0.as_str())
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        self.below(folder).is_some()
     }
 
     /// The segments from the root.
     #[must_use]
-    pub fn segments(&self) -> impl DoubleEndedIterator<Item = &str> {
-        self.0.split('/').filter(|segment| !segment.is_empty())
+    pub fn segments(&self) -> impl DoubleEndedIterator<Item = &str> + Clone {
+        segments(&self.0)
     }
 
     /// What follows the last dot of the last segment; none for `.profile` and `name.`.
@@ -80,6 +76,15 @@ impl AbsPath {
     pub fn extension(&self) -> Option<&str> {
         let (stem, extension) = self.segments().next_back()?.rsplit_once('.')?;
         (!stem.is_empty() && !extension.is_empty()).then_some(extension)
+    }
+
+    /// What follows `folder` in the path: nothing, or `/` and more.
+    fn below(&self, folder: &Self) -> Option<&str> {
+        if folder.0 == "/" {
+            return Some(&self.0);
+        }
+        let rest = self.0.strip_prefix(folder.0.as_str())?;
+        (rest.is_empty() || rest.starts_with('/')).then_some(rest)
     }
 
     fn from_segments(segments: &[&str]) -> Self {
@@ -142,6 +147,10 @@ pub enum PathError {
     Wildcard,
 }
 
+fn segments(path: &str) -> impl DoubleEndedIterator<Item = &str> + Clone {
+    path.split('/').filter(|segment| !segment.is_empty())
+}
+
 fn check_segment(segment: &str) -> Result<(), PathError> {
     if segment.len() > MAX_SEGMENT_BYTES {
         return Err(PathError::TooLong);
@@ -196,15 +205,10 @@ impl PathPattern {
     /// Whether `path` is meant.
     #[must_use]
     pub fn matches(&self, path: &AbsPath) -> bool {
-        if !path.is_within(&self.root) {
-            return false;
-        }
-        if self.globs.is_empty() {
-            return true;
-        }
-        let skip = self.root.segments().count();
-        let rest: Vec<&str> = path.segments().skip(skip).collect();
-        matches_segments(&self.globs, &rest)
+        let globs = self.globs.iter().map(String::as_str);
+        path.below(&self.root).is_some_and(|rest| {
+            self.globs.is_empty() || glob::matches_segments(globs, segments(rest))
+        })
     }
 
     /// Whether `path` and everything that could lie below it is meant.
@@ -295,49 +299,3 @@ impl serde::Serialize for PathPattern {
 
 #[cfg(feature = "serde")]
 crate::id::deserialize_from_str!(AbsPath, PathPattern);
-
-/// Greedy match with one point to return to, the last `**`: linear in pattern × path.
-fn matches_segments(globs: &[String], path: &[&str]) -> bool {
-    matches_greedy(
-        globs,
-        path,
-        |glob| glob == "**",
-        |glob, segment| {
-            let (glob, name): (Vec<char>, Vec<char>) =
-                (glob.chars().collect(), segment.chars().collect());
-            matches_greedy(&glob, &name, |c| *c == '*', |c, d| *c == '?' || c == d)
-        },
-    )
-}
-
-/// The classic wildcard match: `many` items match any run, the others one item by `one`.
-fn matches_greedy<P, T>(
-    pattern: &[P],
-    text: &[T],
-    many: impl Fn(&P) -> bool,
-    one: impl Fn(&P, &T) -> bool,
-) -> bool {
-    let (mut p, mut t) = (0, 0);
-    let mut retry: Option<(usize, usize)> = None;
-    while let Some(item) = text.get(t) {
-        match pattern.get(p) {
-            Some(glob) if many(glob) => {
-                retry = Some((p + 1, t));
-                p += 1;
-            }
-            Some(glob) if one(glob, item) => {
-                p += 1;
-                t += 1;
-            }
-            _ => {
-                let Some((after, from)) = retry else {
-                    return false;
-                };
-                retry = Some((after, from + 1));
-                p = after;
-                t = from + 1;
-            }
-        }
-    }
-    pattern.get(p..).is_some_and(|rest| rest.iter().all(many))
-}

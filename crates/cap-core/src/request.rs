@@ -1,5 +1,6 @@
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::net::IpAddr;
 
 use serde_json::{Map, Value};
 
@@ -138,6 +139,30 @@ pub struct Beneath {
 pub struct UrlRequest {
     /// The URL.
     pub url: UrlTarget,
+    /// The HTTP method, where it is known (RFC 9110 §9.1).
+    pub method: Option<String>,
+    /// Where the connection may go.
+    pub addresses: Addresses,
+}
+
+impl UrlRequest {
+    /// The request for `url`, of which only the text is known.
+    #[must_use]
+    pub const fn lexical(url: UrlTarget) -> Self {
+        Self { url, method: None, addresses: Addresses::Unknown }
+    }
+}
+
+/// What a resolver says of a host.
+///
+/// SECURITY: resolve once, have these ruled on, and connect to one of these: a second look-up may
+/// answer otherwise (DNS rebinding). A redirect is another request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Addresses {
+    /// Nobody asked: only a host that is an address itself is judged.
+    Unknown,
+    /// All addresses that the connection may go to.
+    Resolved(Vec<IpAddr>),
 }
 
 /// A program that a call would run.
@@ -147,4 +172,6 @@ pub struct CommandRequest {
     pub program: String,
     /// Its arguments, one by one; never a shell line.
     pub arguments: Vec<String>,
+    /// The names of the environment variables that the call sets.
+    pub environment: Vec<String>,
 }

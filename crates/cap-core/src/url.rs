@@ -1,14 +1,100 @@
 use alloc::string::String;
 use core::fmt;
-use core::str::FromStr;
+use core::net::IpAddr;
 
-use crate::limits::{MAX_NAME_BYTES, MAX_URL_BYTES};
+#[cfg(feature = "url")]
+use crate::limits::MAX_URL_BYTES;
 
-/// A URL as it is decided on: parsed once, by the WHATWG rules, without user-info.
+mod host;
+mod pattern;
+
+pub use self::pattern::{DomainPattern, UrlPattern};
+
+/// A URL as it is decided on: parsed once, by the rules of the WHATWG URL standard, without
+/// user-info.
+///
+/// The host is the one of that standard, without the dot that may end a name. Of schemes that the
+/// standard does not know (`git:`), hosts that are percent-encoded, or that some readers take for
+/// an address and some for a name (`0x7f.1`), are refused.
+///
+/// # Where the connection goes
+/// A name says nothing of the address behind it. Resolve it once, put all answers into the request,
+/// and connect to one of these, never to the name again: a second look-up may answer otherwise (DNS
+/// rebinding). A redirect is another request, from the beginning.
+#[cfg_attr(all(feature = "url", feature = "serde"), doc = "```")]
+#[cfg_attr(not(all(feature = "url", feature = "serde")), doc = "```ignore")]
+/// use std::net::IpAddr;
+///
+/// use cap_core::*;
+/// use chrono::{DateTime, Utc};
+///
+/// # struct Resolver;
+/// # impl Resolver {
+/// #     fn look_up(&self, host: &str) -> Vec<IpAddr> {
+/// #         match host {
+/// #             "a.example" => vec!["93.184.215.14".parse().unwrap()],
+/// #             _ => vec!["93.184.215.15".parse().unwrap(), "169.254.169.254".parse().unwrap()],
+/// #         }
+/// #     }
+/// # }
+/// # /// Connects to this address, asks for this URL, and returns where it was redirected.
+/// # fn get(address: IpAddr, _url: &UrlTarget) -> Option<String> {
+/// #     assert!(!is_special_purpose(address));
+/// #     Some("//b.example/".into())
+/// # }
+/// fn fetch(
+///     capability: &Capability,
+///     resolver: &Resolver,
+///     mut url: UrlTarget,
+///     now: DateTime<Utc>,
+/// ) -> Result<(), String> {
+///     for _redirect in 0..5 {
+///         // An address needs no look-up; a name gets one, and never another.
+///         let addresses =
+///             url.address().map_or_else(|| resolver.look_up(url.host()), |literal| vec![literal]);
+///         let request = UrlRequest {
+///             url: url.clone(),
+///             method: Some("GET".into()),
+///             addresses: Addresses::Resolved(addresses.clone()),
+///         };
+///         let read = Operations::NONE.with(Operation::Read);
+///         let decision = capability.permits(&AccessRequest::new(Resource::Url(request), read), now);
+///         if let Some(denial) = decision.denial() {
+///             return Err(denial.code().to_string());
+///         }
+///         let checked = addresses.first().ok_or("nowhere to go")?;
+///         match get(*checked, &url) {
+///             Some(location) => url = url.join(&location).map_err(|error| error.to_string())?,
+///             None => return Ok(()),
+///         }
+///     }
+///     Err("too many redirects".into())
+/// }
+///
+/// let now: DateTime<Utc> = "2026-11-21T12:00:00Z".parse().unwrap();
+/// let capability = Capability::grant(
+///     CapabilityId::new([1; 10], now),
+///     RootGrant {
+///         principal: "agent".parse().unwrap(),
+///         resource_type: ResourceType::Url,
+///         resource: "*".into(),
+///         operations: Operations::NONE.with(Operation::Read),
+///         constraints: Constraints::default(),
+///         expires_at: None,
+///     },
+///     now,
+/// )
+/// .unwrap();
+/// // The first host is public; it redirects to one that has an address which is not.
+/// let start = UrlTarget::parse("https://a.example/").unwrap();
+/// let refused = fetch(&capability, &Resolver, start, now);
+/// assert_eq!(refused.unwrap_err(), "address-private");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UrlTarget {
     scheme: String,
     host: String,
+    address: Option<IpAddr>,
     port: Option<u16>,
     path: String,
 }
@@ -20,14 +106,28 @@ impl UrlTarget {
     /// When the text is too long or no URL, names a file or no plain host, or bears user-info.
     #[cfg(feature = "url")]
     pub fn parse(text: &str) -> Result<Self, UrlError> {
-        if text.len() > MAX_URL_BYTES {
+        check_text(text)?;
+        Self::checked(&::url::Url::parse(text).map_err(|_| UrlError::Malformed)?)
+    }
+
+    /// The URL that a reference means here, such as the `Location` of a redirect (RFC 9110 §10.2.2):
+    /// one relative to this URL, or one of its own. The query of this URL counts for nothing.
+    ///
+    /// # Errors
+    /// As [`UrlTarget::parse`].
+    #[cfg(feature = "url")]
+    pub fn join(&self, reference: &str) -> Result<Self, UrlError> {
+        check_text(reference)?;
+        let base = ::url::Url::parse(&alloc::string::ToString::to_string(self));
+        let joined = base.and_then(|base| base.join(reference));
+        Self::checked(&joined.map_err(|_| UrlError::Malformed)?)
+    }
+
+    #[cfg(feature = "url")]
+    fn checked(url: &::url::Url) -> Result<Self, UrlError> {
+        if url.as_str().len() > MAX_URL_BYTES {
             return Err(UrlError::TooLong);
         }
-        // SECURITY: the WHATWG parser drops these, another parser may not.
-        if text.chars().any(|c| c.is_control() || c.is_whitespace() || c == '\\') {
-            return Err(UrlError::Character);
-        }
-        let url = ::url::Url::parse(text).map_err(|_| UrlError::Malformed)?;
         if url.scheme() == "file" {
             return Err(UrlError::File);
         }
@@ -38,11 +138,12 @@ impl UrlTarget {
         let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
         // SECURITY: the host of a scheme that the parser does not know is opaque to it, and may be
         // percent-encoded; whoever connects may decode it.
-        if !is_plain_host(&host) {
+        if !host::is_host(&host) {
             return Err(UrlError::Host);
         }
         Ok(Self {
             scheme: url.scheme().into(),
+            address: host::address(&host),
             host,
             port: url.port_or_known_default(),
             path: url.path().into(),
@@ -61,14 +162,25 @@ impl UrlTarget {
         &self.host
     }
 
-    /// Whether the host is an address, or a name that every machine resolves to itself: such a
-    /// host is meant only where it is named exactly.
-    fn is_local_or_literal(&self) -> bool {
-        let last = self.host.rsplit('.').next().unwrap_or_default();
-        self.host.starts_with('[')
-            || last == "localhost"
-            || last.bytes().all(|byte| byte.is_ascii_digit())
-            || last.starts_with("0x")
+    /// The address, where the host is one itself.
+    #[must_use]
+    pub const fn address(&self) -> Option<IpAddr> {
+        self.address
+    }
+
+    /// The port: the one that the URL says, or the known one of its scheme (`http`, `https`, `ws`,
+    /// `wss`, `ftp`).
+    #[must_use]
+    pub const fn port(&self) -> Option<u16> {
+        self.port
+    }
+
+    /// Whether the host is a name that is not public: `localhost` or another of a single label, or
+    /// one under a suffix that is nobody's on the Internet, such as `.local`, `.internal`,
+    /// `.home.arpa` or `.onion` (RFC 6761 and its registry, RFC 6762 appendix G).
+    #[must_use]
+    pub fn is_local_name(&self) -> bool {
+        self.address.is_none() && host::is_local_name(&self.host)
     }
 }
 
@@ -101,8 +213,8 @@ pub enum UrlError {
     /// `user:password@`.
     #[error("user-info is not allowed in a URL")]
     UserInfo,
-    /// No host, or none that is a name or an address.
-    #[error("the URL names no host, or one with characters that no name has")]
+    /// No host, or one that is not surely a name or an address.
+    #[error("the URL names no host, or one that is neither a plain name nor a plain address")]
     Host,
     /// Not `scheme://host[:port][/path]`, `scheme://*.suffix…` or `*`.
     #[error(
@@ -110,193 +222,22 @@ pub enum UrlError {
     )]
     Pattern,
     /// Not a domain in its ASCII form.
-    #[error("a domain is a lower-case ASCII name, an address, or `*.suffix`")]
+    #[error(
+        "a domain is a lower-case ASCII name, an address as URLs write it (`10.0.0.1`, `[::1]`), or `*.suffix` of a name"
+    )]
     Domain,
 }
 
-/// Which hosts are meant: one, exactly, or every name below a suffix (`*.example.org`, which does
-/// not mean `example.org` itself).
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct DomainPattern(String);
-
-impl DomainPattern {
-    /// Whether the host of `url` is meant.
-    #[must_use]
-    pub fn matches(&self, url: &UrlTarget) -> bool {
-        match self.suffix() {
-            Some(suffix) => !url.is_local_or_literal() && ends_below(&url.host, suffix),
-            None => url.host == self.0,
-        }
+#[cfg(feature = "url")]
+fn check_text(text: &str) -> Result<(), UrlError> {
+    if text.len() > MAX_URL_BYTES {
+        return Err(UrlError::TooLong);
     }
-
-    /// Whether everything that `self` means, `other` means too.
-    #[must_use]
-    pub fn is_within(&self, other: &Self) -> bool {
-        self == other
-            || other.suffix().is_some_and(|suffix| match self.suffix() {
-                Some(mine) => ends_below(mine, suffix),
-                None => ends_below(&self.0, suffix) && !self.is_literal(),
-            })
+    // SECURITY: the WHATWG parser drops these, another parser may not.
+    if text.chars().any(|c| c.is_control() || c.is_whitespace() || c == '\\') {
+        return Err(UrlError::Character);
     }
-
-    fn suffix(&self) -> Option<&str> {
-        self.0.strip_prefix("*.")
-    }
-
-    fn is_literal(&self) -> bool {
-        let host = UrlTarget {
-            scheme: String::new(),
-            host: self.0.clone(),
-            port: None,
-            path: String::new(),
-        };
-        host.is_local_or_literal()
-    }
-}
-
-/// Whether `host` is a name below `suffix`.
-fn ends_below(host: &str, suffix: &str) -> bool {
-    host.strip_suffix(suffix).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
-}
-
-/// A name in its ASCII form without empty labels, or an address (IPv6 in brackets).
-fn is_plain_host(host: &str) -> bool {
-    let plain = |byte: u8| {
-        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'_')
-    };
-    let address = |byte: u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
-    let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-    match bracketed {
-        Some(inner) => !inner.is_empty() && inner.bytes().all(address),
-        None => host.bytes().all(plain) && !host.split('.').any(str::is_empty),
-    }
-}
-
-impl FromStr for DomainPattern {
-    type Err = UrlError;
-
-    fn from_str(text: &str) -> Result<Self, UrlError> {
-        let name = text.strip_prefix("*.").unwrap_or(text);
-        let exact = name == text;
-        let good = is_plain_host(name) && (exact || !name.starts_with('['));
-        if !good || text.len() > MAX_NAME_BYTES {
-            return Err(UrlError::Domain);
-        }
-        Ok(Self(text.into()))
-    }
-}
-
-impl fmt::Display for DomainPattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for DomainPattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
-    }
-}
-
-/// Which URLs are meant: `scheme://host[:port][/path]` with everything below the path, the host
-/// exact or `*.suffix`, the port the scheme's own where none is named; or every URL (`*`), save
-/// those of an address or of `localhost`, which must be named.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct UrlPattern(Option<Specific>);
-
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Specific {
-    scheme: String,
-    host: DomainPattern,
-    port: Option<u16>,
-    path: String,
-}
-
-impl UrlPattern {
-    /// Whether `url` is meant.
-    #[must_use]
-    pub fn matches(&self, url: &UrlTarget) -> bool {
-        let Some(pattern) = &self.0 else {
-            return !url.is_local_or_literal();
-        };
-        pattern.scheme == url.scheme
-            && pattern.host.matches(url)
-            && pattern.port == url.port
-            && is_below(&url.path, &pattern.path)
-    }
-
-    /// Whether everything that `self` means, `other` means too.
-    #[must_use]
-    pub fn is_within(&self, other: &Self) -> bool {
-        match (&self.0, &other.0) {
-            (Some(mine), None) => !mine.host.is_literal(),
-            (None, other) => other.is_none(),
-            (Some(mine), Some(theirs)) => {
-                mine.scheme == theirs.scheme
-                    && mine.host.is_within(&theirs.host)
-                    && mine.port == theirs.port
-                    && is_below(&mine.path, &theirs.path)
-            }
-        }
-    }
-
-    /// Whether no URL is meant by both, as far as that is seen in the texts alone.
-    pub(crate) fn is_apart(&self, other: &Self) -> bool {
-        let (Some(mine), Some(theirs)) = (&self.0, &other.0) else {
-            return !self.is_within(other) && !other.is_within(self);
-        };
-        mine.scheme != theirs.scheme
-            || mine.port != theirs.port
-            || (!mine.host.is_within(&theirs.host) && !theirs.host.is_within(&mine.host))
-            || (!is_below(&mine.path, &theirs.path) && !is_below(&theirs.path, &mine.path))
-    }
-}
-
-/// Whether the path of a URL lies at or below `folder` (without a trailing slash), by segment.
-fn is_below(path: &str, folder: &str) -> bool {
-    let Some(rest) = path.strip_prefix(folder) else {
-        return false;
-    };
-    // SECURITY: below a named folder, a separator that somebody may decode later is refused.
-    let lower = rest.to_ascii_lowercase();
-    let hidden = ["%2f", "%5c", "%2e", "%00"].iter().any(|code| lower.contains(code));
-    folder.is_empty() || ((rest.is_empty() || rest.starts_with('/')) && !hidden)
-}
-
-impl FromStr for UrlPattern {
-    type Err = UrlError;
-
-    fn from_str(text: &str) -> Result<Self, UrlError> {
-        if text == "*" {
-            return Ok(Self(None));
-        }
-        if text.len() > MAX_URL_BYTES {
-            return Err(UrlError::TooLong);
-        }
-        let (scheme, rest) = text.split_once("://").ok_or(UrlError::Pattern)?;
-        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let path = path.trim_end_matches('/');
-        let (host, port) = match authority.rsplit_once(':') {
-            Some((host, port)) if !port.ends_with(']') => {
-                (host, Some(port.parse().map_err(|_| UrlError::Pattern)?))
-            }
-            _ => (authority, known_port(scheme)),
-        };
-        if !is_scheme(scheme) || !is_plain_path(path) {
-            return Err(UrlError::Pattern);
-        }
-        let path = if path.is_empty() { String::new() } else { alloc::format!("/{path}") };
-        Ok(Self(Some(Specific { scheme: scheme.into(), host: host.parse()?, port, path })))
-    }
-}
-
-fn known_port(scheme: &str) -> Option<u16> {
-    match scheme {
-        "http" | "ws" => Some(80),
-        "https" | "wss" => Some(443),
-        "ftp" => Some(21),
-        _ => None,
-    }
+    Ok(())
 }
 
 /// RFC 3986 §3.1, lower-case; `file` is no scheme of a URL here.
@@ -308,32 +249,3 @@ pub(crate) fn is_scheme(text: &str) -> bool {
         && text.bytes().next().is_some_and(|first| first.is_ascii_lowercase())
         && text.bytes().all(rest)
 }
-
-fn is_plain_path(path: &str) -> bool {
-    let plain = |c: char| c.is_ascii_graphic() && !"%\\?#*".contains(c);
-    path.chars().all(plain) && !path.split('/').any(|segment| matches!(segment, "." | ".."))
-}
-
-impl fmt::Display for UrlPattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(pattern) = &self.0 else {
-            return f.write_str("*");
-        };
-        write!(f, "{}://{}", pattern.scheme, pattern.host)?;
-        if let Some(port) = pattern.port.filter(|_| pattern.port != known_port(&pattern.scheme)) {
-            write!(f, ":{port}")?;
-        }
-        f.write_str(&pattern.path)
-    }
-}
-
-impl fmt::Debug for UrlPattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{self}\"")
-    }
-}
-
-#[cfg(feature = "serde")]
-crate::tool::serialize_as_text!(DomainPattern, UrlPattern);
-#[cfg(feature = "serde")]
-crate::id::deserialize_from_str!(DomainPattern, UrlPattern);

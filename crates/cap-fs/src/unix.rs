@@ -5,16 +5,21 @@
 //! rim.
 
 mod asked;
+mod entry;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod kernel;
 mod object;
+mod operate;
 mod protected;
 mod resolved;
 mod root;
+mod spelling;
 mod twin;
 mod walk;
 mod witness;
 
+pub use entry::Entry;
+pub use operate::List;
 pub use protected::Protected;
 pub use resolved::Resolved;
 pub use root::Root;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use cap_audit::{AppendError, AuditLog, Durability, Kind, Record};
 use cap_core::{
     AccessRequest, Capability, CapabilityId, Decision, DelegateError, Delegation, Denial, DenyCode,
-    Evidence, GrantError, Obligation, Principal, RootGrant, Widening,
+    Evidence, GrantError, Principal, RootGrant, Widening,
 };
 use cap_crypto::{Mac, MacKeyring, RandomError, SecureRandom};
 use cap_token::Validator;
@@ -174,9 +174,11 @@ impl Kernel {
         simulation: &mut Simulation,
         now: DateTime<Utc>,
     ) -> Decision {
-        let limits: Vec<Obligation> = capability.obligations().collect();
-        let mut charge = || simulation.charge(&limits, &self.leases, &*self.store, now);
-        decision_of(permits_all(capability, requests, now).and_then(|()| charge()))
+        let charges = permits_all(capability, requests, now);
+        decision_of(
+            charges
+                .and_then(|charges| simulation.charge(&charges, &self.leases, &*self.store, now)),
+        )
     }
 
     /// Grants a root capability; it ends with `session`, if one is named. Durable and recorded

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
-use cap_core::{Capability, CapabilityId, Principal};
+use cap_core::{Capability, CapabilityId, Meter, Principal};
 use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -57,8 +57,12 @@ pub type SessionId = CapabilityId;
 pub struct Draw {
     /// Whose limit it is.
     pub owner: CapabilityId,
+    /// Which of its counters.
+    pub meter: Meter,
     /// The period to draw from.
     pub period: u64,
+    /// Units that are wanted at least; 0 counts as 1.
+    pub need: u64,
     /// Units of a whole period.
     pub max: u64,
 }
@@ -88,20 +92,20 @@ pub trait StateStore: Send + Sync + fmt::Debug {
     /// When they could not be made durable: then none of them is visible.
     fn commit(&self, changes: &[Change]) -> Result<Epoch, StoreError>;
 
-    /// Draws a lease from every counter, all or none: at least one unit each, at most an eighth
-    /// of what is left (bounded by [`MAX_LEASE`]). The sum of all leases of a period never exceeds
-    /// `max`, whatever crashes. A period older than the counter's yields nothing.
+    /// Draws a lease from every counter, all or none: of each as many units as [`lease_of`] says.
+    /// The sum of all leases of a period never exceeds `max`, whatever crashes. A period older
+    /// than the counter's yields nothing. Counters of one owner are apart from each other.
     ///
     /// # Errors
     /// When the counters could not be charged durably.
     fn draw(&self, draws: &[Draw]) -> Result<Drawn, StoreError>;
 
-    /// Units of `owner` already drawn in `period`, all of them (`u64::MAX`) where a later period has
-    /// begun: for simulation, it charges nothing.
+    /// Units of a counter of `owner` already drawn in `period`, all of them (`u64::MAX`) where a
+    /// later period has begun: for simulation, it charges nothing.
     ///
     /// # Errors
     /// When the store cannot be read in time.
-    fn drawn(&self, owner: CapabilityId, period: u64) -> Result<u64, StoreError>;
+    fn drawn(&self, owner: CapabilityId, meter: Meter, period: u64) -> Result<u64, StoreError>;
 
     /// Opens a session: takes its owner lock, which this process holds until it ends, and a lease.
     ///
@@ -134,24 +138,33 @@ pub trait StateStore: Send + Sync + fmt::Debug {
     fn abandoned_sessions(&self, now: DateTime<Utc>) -> Result<Vec<SessionId>, StoreError>;
 }
 
-/// Units of one lease at most.
+/// How many times what is needed one lease has at most.
 pub const MAX_LEASE: u64 = 256;
 
-/// Units of the next lease of a counter of which `left` units are left: an eighth, at least one
-/// while there is one.
+/// Units of the next lease of a counter of which `left` units are left and `need` are needed: an
+/// eighth of what is left, but never less than the need, nor more than [`MAX_LEASE`] times that.
+/// Nothing (0) where less is left than is needed. A `need` of 0 counts as 1.
 #[must_use]
-pub fn lease_of(left: u64) -> u64 {
-    (left / 8).clamp(1, MAX_LEASE).min(left)
+pub fn lease_of(left: u64, need: u64) -> u64 {
+    let need = need.max(1);
+    if left < need { 0 } else { (left / 8).clamp(need, need.saturating_mul(MAX_LEASE)) }
 }
 
 /// What came of drawing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Drawn {
-    /// Units by draw, in their order; none is zero.
+    /// Units by draw, in their order; none is less than its need.
     Leased(Vec<u64>),
-    /// The counter of this owner has nothing left; nothing was drawn.
-    Exhausted(CapabilityId),
+    /// The first counter that has less left than is needed; nothing was drawn.
+    Exhausted {
+        /// Whose limit it is.
+        owner: CapabilityId,
+        /// Which of its counters.
+        meter: Meter,
+        /// Units that nobody has drawn.
+        left: u64,
+    },
 }
 
 /// Why the store did not answer.
@@ -176,13 +189,14 @@ pub struct MemoryStore(Mutex<Memory>);
 #[derive(Debug, Default)]
 struct Memory {
     changes: Vec<Change>,
-    counters: HashMap<CapabilityId, (u64, u64)>,
+    /// Period and units drawn in it.
+    counters: HashMap<(CapabilityId, Meter), (u64, u64)>,
     sessions: BTreeMap<SessionId, Option<DateTime<Utc>>>,
 }
 
 impl Memory {
     fn used(&self, draw: &Draw) -> u64 {
-        match self.counters.get(&draw.owner) {
+        match self.counters.get(&(draw.owner, draw.meter)) {
             Some((period, used)) if *period == draw.period => *used,
             // A clock that went back finds the period spent.
             Some((period, _)) if *period > draw.period => draw.max,
@@ -218,20 +232,22 @@ impl StateStore for MemoryStore {
         let before = memory.counters.clone();
         for draw in draws {
             let used = memory.used(draw);
-            let units = lease_of(draw.max.saturating_sub(used));
+            let left = draw.max.saturating_sub(used);
+            let units = lease_of(left, draw.need);
             if units == 0 {
                 memory.counters = before;
-                return Ok(Drawn::Exhausted(draw.owner));
+                return Ok(Drawn::Exhausted { owner: draw.owner, meter: draw.meter, left });
             }
-            memory.counters.insert(draw.owner, (draw.period, used.saturating_add(units)));
+            let counter = (draw.period, used.saturating_add(units));
+            memory.counters.insert((draw.owner, draw.meter), counter);
             leases.push(units);
         }
         Ok(Drawn::Leased(leases))
     }
 
-    fn drawn(&self, owner: CapabilityId, period: u64) -> Result<u64, StoreError> {
+    fn drawn(&self, owner: CapabilityId, meter: Meter, period: u64) -> Result<u64, StoreError> {
         let memory = self.0.lock();
-        Ok(memory.used(&Draw { owner, period, max: u64::MAX }))
+        Ok(memory.used(&Draw { owner, meter, period, need: 0, max: u64::MAX }))
     }
 
     fn open_session(&self, session: SessionId, until: DateTime<Utc>) -> Result<(), StoreError> {

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use cap_audit::{Digest, Durability, Kind, Receipt, Record};
-use cap_core::{AccessRequest, Capability, Decision, Denial, DenyCode, Obligation};
+use cap_core::{AccessRequest, Capability, Charge, Decision, Denial, DenyCode};
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
@@ -44,8 +44,8 @@ pub fn rule(
         (Ok(authority), Ok(requests)) => choose(authority.candidates(), requests, now),
     };
     match decided {
-        Ok(chosen) => {
-            ruling.charges = chosen.capability.obligations().collect();
+        Ok((chosen, charges)) => {
+            ruling.charges = charges;
             ruling.candidate = Some(chosen.clone());
         }
         Err(denial) => ruling.decision = Decision::Deny(denial),
@@ -59,36 +59,43 @@ pub fn admit(context: Context, now: DateTime<Utc>) -> Ruling {
     Ruling { context, now, decision: Decision::Allow, candidate: None, charges: Vec::new() }
 }
 
-/// The first candidate that permits everything; else the refusal of the first one.
+/// The first candidate that permits everything, and what the call charges; else the refusal of the
+/// first one.
 fn choose<'a>(
     candidates: &'a [Candidate],
     requests: &[AccessRequest],
     now: DateTime<Utc>,
-) -> Result<&'a Candidate, Denial> {
+) -> Result<(&'a Candidate, Vec<Charge>), Denial> {
     let mut refusal = None;
     for candidate in candidates {
         match permits_all(&candidate.capability, requests, now) {
-            Ok(()) => return Ok(candidate),
+            Ok(charges) => return Ok((candidate, charges)),
             Err(denial) => refusal = refusal.or(Some(denial)),
         }
     }
     Err(refusal.unwrap_or_else(|| Denial::new(DenyCode::EvidenceMissing)))
 }
 
-/// Whether a capability permits all of a call's requests; a call that asks for nothing was not
-/// understood.
+/// What a call charges where a capability permits all of its requests; a call that asks for nothing
+/// was not understood.
 pub(crate) fn permits_all(
     capability: &Capability,
     requests: &[AccessRequest],
     now: DateTime<Utc>,
-) -> Result<(), Denial> {
+) -> Result<Vec<Charge>, Denial> {
     if requests.is_empty() {
         return Err(Denial::new(DenyCode::Internal));
     }
-    requests.iter().try_for_each(|request| match capability.permits(request, now) {
-        Decision::Allow => Ok(()),
-        Decision::Deny(denial) => Err(denial),
-    })
+    for request in requests {
+        if let Decision::Deny(denial) = capability.permits(request, now) {
+            return Err(denial);
+        }
+    }
+    let mut charges = Vec::new();
+    for obligation in capability.obligations() {
+        charges.extend(obligation.charges(requests)?);
+    }
+    Ok(charges)
 }
 
 /// A decision before its limits are charged. Alone it permits nothing.
@@ -99,7 +106,7 @@ pub struct Ruling {
     now: DateTime<Utc>,
     decision: Decision,
     candidate: Option<Candidate>,
-    charges: Vec<Obligation>,
+    charges: Vec<Charge>,
 }
 
 impl Ruling {
@@ -114,9 +121,9 @@ impl Ruling {
         self.candidate.as_ref().map(|candidate| &*candidate.capability)
     }
 
-    /// The limits that the call charges.
+    /// What the call uses up of the limits of the capability and of its ancestors.
     #[must_use]
-    pub fn charges(&self) -> &[Obligation] {
+    pub fn charges(&self) -> &[Charge] {
         &self.charges
     }
 

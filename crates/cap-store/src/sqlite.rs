@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use cap_core::CapabilityId;
+use cap_core::{CapabilityId, Meter};
 use cap_kernel::{Change, Draw, Drawn, Epoch, SessionId, StateStore, StoreError};
 use chrono::{DateTime, Utc};
 use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
@@ -156,8 +156,8 @@ impl StateStore for SqliteStore {
         self.write(|transaction| counter::draw(transaction, draws))
     }
 
-    fn drawn(&self, owner: CapabilityId, period: u64) -> Result<u64, StoreError> {
-        counter::drawn(&*self.reader()?, owner, period)
+    fn drawn(&self, owner: CapabilityId, meter: Meter, period: u64) -> Result<u64, StoreError> {
+        counter::drawn(&*self.reader()?, owner, meter, period)
     }
 
     fn open_session(&self, session: SessionId, until: DateTime<Utc>) -> Result<(), StoreError> {

@@ -3,9 +3,14 @@
 //! A body returns when nothing is wrong, and panics when something is. What is refused is fine;
 //! what is read must keep the promises of its reader.
 
+mod argv;
 mod capability;
+mod meet;
 mod message;
+mod path;
+mod request;
 pub mod seeds;
+mod url;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -28,6 +33,74 @@ pub fn capability_decode(data: &[u8]) {
         capability::round_trips(&capability);
         capability::agrees_with_the_model(&capability);
         capability::delegates_no_more_than_it_has(&capability);
+    }
+}
+
+/// A path that is read is resolved, and a pattern means the paths that the naive model says.
+///
+/// Texts between bytes `FF`: patterns and paths, each taken as both.
+pub fn path_resolve(data: &[u8]) {
+    let Some(texts) = texts(data) else { return };
+    let paths: Vec<_> = texts.iter().filter_map(|text| path::is_resolved(text)).collect();
+    let patterns: Vec<_> =
+        texts.iter().filter_map(|text| Some((*text, path::round_trips(text)?))).collect();
+    for path in &paths {
+        for (text, pattern) in &patterns {
+            path::means(text, pattern, path);
+            for (_, upper) in &patterns {
+                path::is_included(pattern, upper, path);
+            }
+        }
+    }
+}
+
+/// A URL that is read has the host that the `url` crate gives it, and patterns, ports and
+/// addresses are judged as the naive model judges them.
+///
+/// Texts between bytes `FF`: a URL, then patterns, hosts and addresses.
+pub fn url_parse(data: &[u8]) {
+    let Some(texts) = texts(data) else { return };
+    let Some((first, others)) = texts.split_first() else { return };
+    let Some(target) = url::is_read_once(first) else { return };
+    let addresses: Vec<_> = others.iter().filter_map(|text| text.parse().ok()).collect();
+    url::is_judged_as_the_model_judges(&target, &addresses);
+    let mut patterns = Vec::new();
+    for text in others {
+        url::domain_means(text, &target);
+        patterns.extend(url::pattern_means(text, &target));
+    }
+    for lower in &patterns {
+        for upper in &patterns {
+            url::is_included(lower, upper, &target);
+        }
+    }
+}
+
+/// Rules for the arguments of programs permit what the naive model says, and nothing hidden.
+///
+/// Vectors of texts between bytes `FF`, parted by `FE`: a call, then what may be called.
+pub fn argv_match(data: &[u8]) {
+    if let Some(case) = argv::Case::new(data) {
+        argv::agrees_with_the_model(&case);
+    }
+}
+
+/// The meet of two capabilities permits what the naive model says that both permit, and is written
+/// the same whatever the order.
+///
+/// Lines, each a capability or a request.
+pub fn constraint_meet(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let lines = || text.lines().take(32);
+    let capabilities: Vec<_> = lines().filter_map(meet::Read::new).take(4).collect();
+    let requests: Vec<_> = lines().filter_map(request::read).collect();
+    for (at, a) in capabilities.iter().enumerate() {
+        for b in &capabilities[at..] {
+            meet::is_canonical(a, b);
+            for (request, now) in &requests {
+                meet::agrees_with_the_model(a, b, request, *now);
+            }
+        }
     }
 }
 
@@ -112,6 +185,11 @@ pub fn token_validate(data: &[u8]) {
     bytes[data.len() % 64] ^= 1;
     let forged = format!("{input}.{}", URL_SAFE_NO_PAD.encode(bytes));
     assert_eq!(guard.validate(&forged, granted_at()), Err(ValidateError::Signature));
+}
+
+/// A few texts between bytes that no text has.
+fn texts(data: &[u8]) -> Option<Vec<&str>> {
+    data.split(|byte| *byte == 0xFF).take(8).map(|text| std::str::from_utf8(text).ok()).collect()
 }
 
 const ISSUER: &str = "https://issuer.example";

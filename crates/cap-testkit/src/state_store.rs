@@ -4,7 +4,7 @@
 use std::sync::{Arc, Barrier};
 use std::thread;
 
-use cap_core::{Capability, CapabilityId, Constraints, Operations, ResourceType, RootGrant};
+use cap_core::{Capability, CapabilityId, Constraints, Meter, Operations, ResourceType, RootGrant};
 use cap_kernel::{
     Change, Draw, Drawn, Epoch, MAX_LEASE, MemoryStore, SessionId, StateStore, StoreError, Target,
 };
@@ -12,8 +12,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
+mod meter;
 mod shared;
 
+use self::meter::*;
 use self::shared::*;
 
 /// A store as the kernel holds it.
@@ -33,6 +35,11 @@ pub fn conformance(make: impl Fn() -> Store) {
         a_commit_of_nothing_changes_nothing,
         a_lease_is_an_eighth_of_what_is_left_and_at_least_one_unit,
         a_lease_is_bounded,
+        a_lease_is_what_is_needed_where_an_eighth_is_less,
+        less_than_is_needed_is_never_drawn,
+        a_need_of_nothing_counts_as_one,
+        the_counters_of_one_owner_are_apart_from_each_other,
+        all_meters_of_an_owner_are_drawn_from_together_or_not_at_all,
         the_leases_of_a_period_add_up_to_the_limit,
         several_counters_are_drawn_from_together_or_not_at_all,
         a_new_period_starts_afresh,
@@ -143,8 +150,8 @@ fn the_leases_of_a_period_add_up_to_the_limit(store: &dyn StateStore) {
     for max in [1, 2, 8, 9, 100, 1_000] {
         let draw = draw(max, 7, max);
         assert_eq!(draw_all(store, draw), max);
-        assert_eq!(store.draw(&[draw]), Ok(Drawn::Exhausted(draw.owner)));
-        assert_eq!(store.drawn(draw.owner, 7), Ok(max));
+        assert_eq!(store.draw(&[draw]), Ok(exhausted(draw, 0)));
+        assert_eq!(store.drawn(draw.owner, Meter::Rate, 7), Ok(max));
     }
 }
 
@@ -152,18 +159,18 @@ fn several_counters_are_drawn_from_together_or_not_at_all(store: &dyn StateStore
     let (wide, narrow, other) = (draw(1, 0, 80), draw(2, 0, 1), draw(3, 5, 16));
     assert_eq!(store.draw(&[]), Ok(Drawn::Leased(Vec::new())));
     assert_eq!(store.draw(&[wide, narrow, other]), Ok(Drawn::Leased(vec![10, 1, 2])));
-    let none = Ok(Drawn::Exhausted(narrow.owner));
+    let none = Ok(exhausted(narrow, 0));
     assert_eq!(store.draw(&[wide, narrow, other]), none);
     assert_eq!(store.draw(&[narrow, wide]), none);
     assert_eq!(store.draw(&[wide, other, narrow]), none);
-    assert_eq!(store.drawn(wide.owner, 0), Ok(10));
-    assert_eq!(store.drawn(narrow.owner, 0), Ok(1));
-    assert_eq!(store.drawn(other.owner, 5), Ok(2));
+    assert_eq!(store.drawn(wide.owner, Meter::Rate, 0), Ok(10));
+    assert_eq!(store.drawn(narrow.owner, Meter::Rate, 0), Ok(1));
+    assert_eq!(store.drawn(other.owner, Meter::Rate, 5), Ok(2));
 }
 
 fn a_new_period_starts_afresh(store: &dyn StateStore) {
     assert_eq!(draw_all(store, draw(1, 3, 10)), 10);
-    assert_eq!(store.drawn(id(1), 4), Ok(0));
+    assert_eq!(store.drawn(id(1), Meter::Rate, 4), Ok(0));
     assert_eq!(draw_all(store, draw(1, 4, 10)), 10);
     assert_eq!(draw_all(store, draw(1, 1_000_000, 10)), 10);
 }
@@ -171,30 +178,30 @@ fn a_new_period_starts_afresh(store: &dyn StateStore) {
 fn a_period_that_is_over_yields_nothing(store: &dyn StateStore) {
     assert_eq!(store.draw(&[draw(1, 5, 80)]), Ok(Drawn::Leased(vec![10])));
     for period in [4, 0] {
-        assert_eq!(store.draw(&[draw(1, period, 80)]), Ok(Drawn::Exhausted(id(1))));
+        assert_eq!(store.draw(&[draw(1, period, 80)]), Ok(exhausted(draw(1, 0, 0), 0)));
     }
-    assert_eq!(store.drawn(id(1), 5), Ok(10));
+    assert_eq!(store.drawn(id(1), Meter::Rate, 5), Ok(10));
     assert_eq!(draw_all(store, draw(1, 5, 80)), 70);
 }
 
 fn a_limit_below_what_was_drawn_yields_nothing(store: &dyn StateStore) {
     assert_eq!(store.draw(&[draw(1, 0, 80)]), Ok(Drawn::Leased(vec![10])));
     for max in [10, 9, 0] {
-        assert_eq!(store.draw(&[draw(1, 0, max)]), Ok(Drawn::Exhausted(id(1))));
+        assert_eq!(store.draw(&[draw(1, 0, max)]), Ok(exhausted(draw(1, 0, 0), 0)));
     }
     assert_eq!(store.draw(&[draw(1, 0, 11)]), Ok(Drawn::Leased(vec![1])));
 }
 
 fn a_limit_of_nothing_yields_nothing(store: &dyn StateStore) {
-    assert_eq!(store.draw(&[draw(1, 0, 0)]), Ok(Drawn::Exhausted(id(1))));
-    assert_eq!(store.drawn(id(1), 0), Ok(0));
+    assert_eq!(store.draw(&[draw(1, 0, 0)]), Ok(exhausted(draw(1, 0, 0), 0)));
+    assert_eq!(store.drawn(id(1), Meter::Rate, 0), Ok(0));
 }
 
 fn asking_what_was_drawn_charges_nothing(store: &dyn StateStore) {
     store.draw(&[draw(1, 0, 80)]).unwrap();
     for _ in 0..3 {
-        assert_eq!(store.drawn(id(1), 0), Ok(10));
-        assert_eq!(store.drawn(id(2), 0), Ok(0));
+        assert_eq!(store.drawn(id(1), Meter::Rate, 0), Ok(10));
+        assert_eq!(store.drawn(id(2), Meter::Rate, 0), Ok(0));
     }
     assert_eq!(draw_all(store, draw(1, 0, 80)), 70);
 }
@@ -275,7 +282,7 @@ enum Use {
     Commit(u64, u64),
     ChangesSince(u64),
     Draw(Vec<Draw>),
-    Drawn(u64),
+    Drawn(u64, Meter),
     Open(u64, i64),
     Renew(u64, i64),
     Until(u64),
@@ -284,16 +291,25 @@ enum Use {
 }
 
 fn any_use_is_answered_as_by_the_memory_store(make: &dyn Fn() -> Store) {
-    // A draw names an owner once, as the obligations of a capability do.
-    let draws =
-        prop::collection::btree_map(1..4_u64, (0..4_u64, 0..60_u64), 1..3).prop_map(|draws| {
-            draws.into_iter().map(|(owner, (period, max))| draw(owner, period, max)).collect()
-        });
+    // A draw names a counter once, as the obligations of a capability do.
+    let meter = || prop::sample::select(&Meter::ALL);
+    let counters =
+        prop::collection::btree_map((1..4_u64, meter()), (0..4_u64, 0..60_u64, 0..20_u64), 1..4);
+    let draws = counters.prop_map(|draws| {
+        let draws = draws.into_iter();
+        draws
+            .map(|((owner, meter), (period, max, need))| Draw {
+                meter,
+                need,
+                ..draw(owner, period, max)
+            })
+            .collect()
+    });
     let any_use = prop_oneof![
         1 => (0..50_u64, 0..4_u64).prop_map(|(first, count)| Use::Commit(first, count)),
         1 => (0..12_u64).prop_map(Use::ChangesSince),
         4 => draws.prop_map(Use::Draw),
-        1 => (1..4_u64).prop_map(Use::Drawn),
+        1 => (1..4_u64, meter()).prop_map(|(owner, meter)| Use::Drawn(owner, meter)),
         2 => (1..5_u64, 0..10_i64).prop_map(|(session, until)| Use::Open(session, until)),
         1 => (1..5_u64, 0..10_i64).prop_map(|(session, until)| Use::Renew(session, until)),
         1 => (1..5_u64).prop_map(Use::Until),
@@ -332,7 +348,7 @@ fn answer(store: &dyn StateStore, asked: &Use) -> String {
             show(epoch.and_then(|epoch| store.changes_since(epoch)))
         }
         Use::Draw(draws) => show(store.draw(draws)),
-        Use::Drawn(owner) => show(store.drawn(id(*owner), 3)),
+        Use::Drawn(owner, meter) => show(store.drawn(id(*owner), *meter, 3)),
         Use::Open(session, until) => show(store.open_session(id(*session), at(*until))),
         Use::Renew(session, until) => show(store.renew_session(id(*session), at(*until))),
         Use::Until(session) => show(store.session_until(id(*session))),
@@ -354,6 +370,7 @@ fn patiently<T>(mut ask: impl FnMut() -> Result<T, StoreError>) -> T {
 
 /// Draws until nothing is left; answers with the sum.
 fn draw_all(store: &dyn StateStore, draw: Draw) -> u64 {
+    let already = store.drawn(draw.owner, draw.meter, draw.period).unwrap();
     let mut sum = 0;
     loop {
         match store.draw(&[draw]).unwrap() {
@@ -361,8 +378,8 @@ fn draw_all(store: &dyn StateStore, draw: Draw) -> u64 {
                 assert!(leases.len() == 1 && leases[0] > 0, "{leases:?}");
                 sum += leases[0];
             }
-            exhausted => {
-                assert_eq!(exhausted, Drawn::Exhausted(draw.owner));
+            nothing => {
+                assert_eq!(nothing, exhausted(draw, draw.max - sum - already));
                 return sum;
             }
         }
@@ -400,9 +417,14 @@ pub fn revocation(n: u64) -> Change {
     Change::Revoked { target: Target::Capability(id(n)), at: at(0) }
 }
 
-/// A draw from the counter of the capability `owner`.
+/// A draw of at least one unit from the counter of calls of the capability `owner`.
 pub fn draw(owner: u64, period: u64, max: u64) -> Draw {
-    Draw { owner: id(owner), period, max }
+    Draw { owner: id(owner), meter: Meter::Rate, period, need: 1, max }
+}
+
+/// The answer that the counter of `draw` has only `left` units left.
+pub fn exhausted(draw: Draw, left: u64) -> Drawn {
+    Drawn::Exhausted { owner: draw.owner, meter: draw.meter, left }
 }
 
 /// The id that is told from others by `n`.

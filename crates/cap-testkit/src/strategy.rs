@@ -1,39 +1,33 @@
 //! Strategies for capabilities, delegations and requests.
 //!
 //! Everything is drawn from small alphabets, so that requests hit and miss about equally often:
-//! segments `a b c d`, three extensions, two servers, five hosts, three arguments.
+//! segments `a b c d`, three extensions, two servers, a few hosts, addresses, programs and times of
+//! day, three arguments. Requests lie at and beside the borders of what constraints say.
 
+mod argument;
+mod command;
 mod constraint;
+mod custom;
 mod request;
+mod time;
 mod tree;
+mod url;
 
 use cap_core::{
     Authority, Capability, CapabilityId, Constraints, Operation, Operations, ResourceType,
     RootGrant,
 };
-use chrono::{DateTime, Duration, Utc};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
-pub use self::constraint::{argument_rules, constraints, few_constraints, path_pattern};
+pub use self::argument::argument_rules;
+pub use self::command::{command_args, command_request};
+pub use self::constraint::{constraints, few_constraints, path_pattern};
+pub use self::custom::{custom, custom_means, registry};
 pub use self::request::{access_request, path, path_request, tool_request};
+pub use self::time::{border, expiry, granted_at, instant, time_windows};
 pub use self::tree::{Link, Tree, delegation, tree};
-
-/// The instant at which everything is granted: 2026-11-21T12:00:00Z.
-pub fn granted_at() -> DateTime<Utc> {
-    DateTime::from_timestamp(1_795_262_400, 0).unwrap()
-}
-
-/// An instant of the twelve hours after the grant; most of what expires does so within them.
-pub fn instant() -> impl Strategy<Value = DateTime<Utc>> {
-    (0_i64..12 * 60).prop_map(|minutes| granted_at() + Duration::minutes(minutes))
-}
-
-/// An expiry, rarely before six hours have passed.
-pub fn expiry() -> impl Strategy<Value = DateTime<Utc>> {
-    prop_oneof![1 => 1_i64..6, 3 => 6_i64..24]
-        .prop_map(|hours| granted_at() + Duration::hours(hours))
-}
+pub use self::url::{url, url_constraints, url_request};
 
 /// The id with this number.
 pub fn id(number: u8) -> CapabilityId {
@@ -42,7 +36,7 @@ pub fn id(number: u8) -> CapabilityId {
 
 /// What a root is to be.
 pub fn root_grant() -> impl Strategy<Value = RootGrant> {
-    let expiry = proptest::option::weighted(0.3, expiry());
+    let expiry = proptest::option::weighted(0.2, expiry());
     (typed_resource(), operations(), constraints(), expiry).prop_map(
         |((resource_type, resource), operations, constraints, expires_at)| RootGrant {
             principal: "root".parse().unwrap(),
@@ -82,14 +76,14 @@ pub fn typed_resource() -> impl Strategy<Value = (ResourceType, String)> {
         select(resources).prop_map(move |resource| (kind, resource.to_owned()))
     };
     prop_oneof![
-        3 => Just((ResourceType::Any, "*".to_owned())),
-        1 => one(ResourceType::Command, &["git", "*"]),
+        12 => Just((ResourceType::Any, "*".to_owned())),
+        2 => one(ResourceType::Command, &["git", "*", "*"]),
         1 => one(ResourceType::Method, &["prompts/get", "prompts/*", "*"]),
         1 => Just((ResourceType::Path, "*".to_owned())),
-        3 => path_pattern().prop_map(|pattern| (ResourceType::Path, pattern)),
+        4 => path_pattern().prop_map(|pattern| (ResourceType::Path, pattern)),
         3 => one(ResourceType::Tool, &["fs/read", "fs/*", "web/*", "*"]),
-        2 => one(ResourceType::Url, &[
-            "*", "https://a.example", "https://*.example/a", "http://127.0.0.1:8080",
+        5 => one(ResourceType::Url, &[
+            "*", "*", "https://a.example", "https://*.example/a", "http://127.0.0.1:8080",
         ]),
     ]
 }
@@ -98,7 +92,7 @@ pub fn typed_resource() -> impl Strategy<Value = (ResourceType, String)> {
 pub fn operations() -> impl Strategy<Value = Operations> {
     let set = |operations: Vec<Operation>| operations.into_iter().collect();
     prop_oneof![
-        2 => Just(Operations::ALL),
+        3 => Just(Operations::ALL),
         2 => subsequence(Operation::ALL.to_vec(), 3..=6).prop_map(set),
         1 => subsequence(Operation::ALL.to_vec(), 0..=3).prop_map(set),
     ]

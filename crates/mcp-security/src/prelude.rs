@@ -1,10 +1,10 @@
 //! What most programs need: `use mcp_security::prelude::*`.
 
 pub use cap_core::{
-    AbsPath, AccessRequest, Attenuation, Capability, CapabilityId, CommandRequest, Constraints,
-    Decision, Delegation, Denial, DenyCode, Evidence, Mapping, Operation, Operations, PathRequest,
-    Principal, RateLimit, Resource, ResourceType, RootGrant, ToolName, ToolRequest, UrlRequest,
-    UrlTarget,
+    AbsPath, AccessRequest, Attenuation, Budget, Capability, CapabilityId, CommandRequest,
+    Constraints, Decision, Delegation, Denial, DenyCode, Evidence, Mapping, Operation, Operations,
+    PathRequest, Principal, RateLimit, Resource, ResourceType, RootGrant, ToolName, ToolRequest,
+    UrlRequest, UrlTarget,
 };
 #[cfg(feature = "kernel")]
 pub use cap_kernel::{Permit, Standing};

@@ -38,6 +38,8 @@ impl Capability {
             version: VERSION,
         };
         wire.constraints.max_delegation_depth = Some(asked.unwrap_or(deeper).min(deeper));
+        let private = &mut wire.constraints.private_networks;
+        *private = private.or(parent.constraints.private_networks);
         // What the parent has and the child does not already spell out is written out, so that the
         // child alone means the meet.
         // SECURITY: what the child's type implies does not count as spelled out: it is worked out
@@ -47,14 +49,12 @@ impl Capability {
         if meet.overflows() {
             return Err(GrantError::TooLarge);
         }
-        let rest: Vec<Clause> = meet
+        let rest: Vec<&Clause> = meet
             .clauses()
-            .iter()
-            .filter(|clause| !mine.clauses().contains(clause))
-            .cloned()
+            .filter(|clause| mine.clauses().all(|written| written != *clause))
             .collect();
         if !rest.is_empty() {
-            let mut rest = Constraints::from_clauses(&rest);
+            let mut rest = Constraints::from_clauses(rest);
             let more = core::mem::take(&mut rest.and);
             wire.constraints.and.push(rest);
             wire.constraints.and.extend(more);
@@ -72,7 +72,7 @@ impl Capability {
         let asked = self.asked(delegation)?;
         let lifetime = self.wire.expires_at.map(Clause::Expires);
         for clause in asked.clauses() {
-            let bounds = self.authority.clauses().iter().chain(&lifetime);
+            let bounds = self.authority.clauses().chain(&lifetime);
             for bound in bounds.filter(|bound| bound.sort() == clause.sort()) {
                 let field = clause.name();
                 cut.extend(clause.excess(bound).into_iter().map(|value| Widening { field, value }));
@@ -82,6 +82,10 @@ impl Capability {
             && depth > deeper
         {
             cut.insert(Widening { field: "max_delegation_depth", value: depth.to_string() });
+        }
+        let private = delegation.constraints.private_networks == Some(true);
+        if private && self.authority.clauses().any(|clause| *clause == Clause::PublicNetworks) {
+            cut.insert(Widening { field: "private_networks", value: "true".into() });
         }
         Ok(cut.into_iter().collect())
     }

@@ -4,14 +4,14 @@ use alloc::vec::Vec;
 
 use chrono::{DateTime, Timelike, Utc};
 
-use super::Obligation;
 use crate::clause::Clause;
+use crate::command::ArgvRules;
 #[cfg(feature = "serde")]
 use crate::constraints::present;
 use crate::limits::{MAX_DELEGATION_DEPTH, MAX_NAME_BYTES};
 use crate::{
-    Authority, CapabilityId, ConstraintError, Constraints, Kind, Kinds, Operation, Operations,
-    Principal, ResourceType,
+    Authority, CapabilityId, ConstraintError, Constraints, Kind, Kinds, Obligation, Operation,
+    Operations, Principal, ResourceType,
 };
 
 pub(super) const VERSION: u8 = 1;
@@ -54,9 +54,26 @@ impl Wire {
                 clauses.push(Clause::ToolKinds(Kinds::NONE.with(kind)));
             }
             let spoken = clauses.iter().filter_map(Clause::speaks_of).collect::<Kinds>();
-            clauses.push(Clause::Kinds(spoken.with(kind).with(Kind::Tool)));
+            let kinds = spoken.with(kind).with(Kind::Tool);
+            let granted_only = self.granted_only(kinds, &clauses);
+            clauses.extend(granted_only.into_iter().flatten());
+            clauses.push(Clause::Kinds(kinds));
         }
         Ok(Authority::new(clauses))
+    }
+
+    /// What is refused unless it is granted, and stands nowhere.
+    fn granted_only(&self, kinds: Kinds, written: &[Clause]) -> [Option<Clause>; 3] {
+        let silent = |kind, clause: Clause| {
+            let said = |one: &Clause| one.name() == clause.name();
+            (kinds.contains(kind) && !written.iter().any(said)).then_some(clause)
+        };
+        let public = silent(Kind::Url, Clause::PublicNetworks);
+        [
+            public.filter(|_| self.constraints.private_networks.is_none()),
+            silent(Kind::Command, Clause::CommandArguments(ArgvRules::default())),
+            silent(Kind::Command, Clause::Environment(BTreeSet::new())),
+        ]
     }
 
     /// The clauses that are spelled out, without those that the type implies.
@@ -113,7 +130,7 @@ impl Wire {
                 "at most one for each ancestor",
             ));
         }
-        self.inherited_limits.iter().try_for_each(|limit| limit.rate_limit.check())
+        self.inherited_limits.iter().try_for_each(Obligation::check)
     }
 }
 
@@ -160,7 +177,7 @@ fn operations_clause(kind: ResourceType, operations: Operations) -> Option<Claus
 }
 
 #[cfg(feature = "serde")]
-crate::constraints::serde_as_object!(Wire, Obligation);
+crate::constraints::serde_as_object!(Wire);
 
 #[cfg(feature = "serde")]
 mod json {

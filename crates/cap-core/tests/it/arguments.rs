@@ -89,6 +89,8 @@ fn exact_takes_one_scalar_by_meaning() {
         (json!("a"), json!("a")),
         (json!(9_007_199_254_740_992_i64), json!(9_007_199_254_740_992.0)),
         (json!(-9_007_199_254_740_992_i64), json!(-9_007_199_254_740_992_i64)),
+        (json!(9_007_199_254_740_994_i64), json!(9_007_199_254_740_994.0)),
+        (json!(1_152_921_504_606_847_000_i64), json!(1_152_921_504_606_847_000.0)),
     ];
     for (wanted, value) in equal {
         assert!(exact(wanted.clone(), value.clone()), "{wanted} {value}");
@@ -102,6 +104,9 @@ fn exact_takes_one_scalar_by_meaning() {
         (json!("é"), json!("e\u{301}")),
         (json!(0.1), json!(0.100_000_000_000_000_02)),
         (json!(9_007_199_254_740_992_i64), json!(9_007_199_254_740_993_i64)),
+        (json!(9_007_199_254_740_994_i64), json!(9_007_199_254_740_993_i64)),
+        (json!(9_007_199_254_740_994_i64), json!(9_007_199_254_740_995_i64)),
+        (json!(1_152_921_504_606_847_000_i64), json!(1_152_921_504_606_846_976_i64)),
     ];
     for (wanted, value) in different {
         assert!(!exact(wanted.clone(), value.clone()), "{wanted} {value}");
@@ -109,7 +114,7 @@ fn exact_takes_one_scalar_by_meaning() {
 }
 
 #[test]
-fn integers_beyond_53_bits_are_never_compared_rounded() {
+fn integers_that_a_double_loses_are_never_compared_rounded() {
     let big = 9_007_199_254_740_993_i64;
     for value in
         [json!(big), json!(-big), json!(u64::MAX), json!(i64::MIN), json!([big]), json!({"x": big})]
@@ -193,6 +198,194 @@ fn all_and_any_combine_constraints() {
 }
 
 #[test]
+fn members_of_objects_are_compared_whatever_their_order() {
+    let read = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+    let values = read(r#"[{"b": 1, "a": [{"d": null, "c": 2}]}, {"a": 1}, {}]"#);
+    let rule = json!({"constraint_type": "one_of", "values": values});
+    for same in [r#"{"a": [{"c": 2.0, "d": null}], "b": 1}"#, r#"{"a": 1.0}"#, "{}"] {
+        assert!(passes(rule.clone(), read(same)), "{same}");
+    }
+    for other in [r#"{"a": [{"c": 2}], "b": 1}"#, r#"{"A": 1}"#, r#"{"a": 1, "b": 1}"#, "[]"] {
+        assert!(!passes(rule.clone(), read(other)), "{other}");
+    }
+}
+
+#[test]
+fn path_takes_absolute_paths_by_what_they_lexically_are() {
+    let rule = json!({"constraint_type": "path", "within": ["/srv/data", "/tmp/*.txt"]});
+    for inside in ["/srv/data", "/srv/data/", "/srv/./data/a", "/etc/../srv/data/b", "/tmp/a.txt"] {
+        assert!(passes(rule.clone(), json!(inside)), "{inside}");
+    }
+    let long = format!("/srv/data/{}", "a/".repeat(3000));
+    for outside in [
+        json!("/srv"),
+        json!("/srv/database"),
+        json!("/srv/data/../x"),
+        json!("/tmp/a/b.txt"),
+        json!("srv/data/a"),
+        json!(""),
+        json!("/srv/data/%2fx"),
+        json!("/srv/data/a\u{0}"),
+        json!("/srv/data/a\n"),
+        json!(long),
+        json!(["/srv/data/a"]),
+        json!(null),
+        json!(1),
+    ] {
+        assert!(!passes(rule.clone(), outside.clone()), "{outside}");
+    }
+}
+
+#[test]
+fn url_takes_urls_by_what_they_are_to_a_browser() {
+    let within = ["https://a.example/x", "https://*.b.example"];
+    let rule = json!({"constraint_type": "url", "within": within});
+    for inside in
+        ["https://a.example/x", "HTTPS://A.example:443/y/../x/z?q=1", "https://c.d.b.example/"]
+    {
+        assert!(passes(rule.clone(), json!(inside)), "{inside}");
+    }
+    for outside in [
+        json!("https://a.example/"),
+        json!("https://a.example/x/../y"),
+        json!("http://a.example/x"),
+        json!("https://user@a.example/x"),
+        json!("https://a.example\\@evil.example/x"),
+        json!("https://b.example/"),
+        json!("//a.example/x"),
+        json!("a.example/x"),
+        json!("file:///x"),
+        json!({"url": "https://a.example/x"}),
+        json!(null),
+    ] {
+        assert!(!passes(rule.clone(), outside.clone()), "{outside}");
+    }
+}
+
+#[test]
+fn cidr_takes_addresses_in_a_network() {
+    let rule = |within: Value| json!({"constraint_type": "cidr", "within": within});
+    let both = rule(json!(["10.0.0.0/8", "2001:db8::/32"]));
+    for inside in ["10.0.0.0", "10.255.255.255", "::ffff:10.1.2.3", "::ffff:a01:203", "2001:DB8::1"]
+    {
+        assert!(passes(both.clone(), json!(inside)), "{inside}");
+    }
+    for outside in [
+        json!("11.0.0.0"),
+        json!("::ffff:11.0.0.0"),
+        json!("2001:db9::"),
+        json!("10.0.0.1/32"),
+        json!("10.0.0.1:80"),
+        json!("[2001:db8::1]"),
+        json!("fe80::1%eth0"),
+        json!("010.0.0.1"),
+        json!("10.1"),
+        json!("0x0a.0.0.1"),
+        json!("167772161"),
+        json!(167_772_161),
+        json!(" 10.0.0.1"),
+        json!("localhost"),
+        json!(""),
+    ] {
+        assert!(!passes(both.clone(), outside.clone()), "{outside}");
+    }
+    let six = rule(json!(["::/0"]));
+    assert!(passes(six.clone(), json!("2001:db8::1")));
+    assert!(!passes(six, json!("::ffff:10.0.0.1")), "it is an IPv4 address in disguise");
+}
+
+#[test]
+fn glob_takes_whole_texts_segment_by_segment() {
+    let glob = |pattern: &str, text: &str| {
+        passes(json!({"constraint_type": "glob", "pattern": pattern}), json!(text))
+    };
+    for (pattern, text) in [
+        ("", ""),
+        ("*", ""),
+        ("?", "ß"),
+        ("*.rs", ".rs"),
+        ("a*c", "abc"),
+        ("**", ""),
+        ("**", "a/b//c"),
+        ("a/**", "a"),
+        ("a/**/b", "a/b"),
+        ("a/**/b", "a/b/c/b"),
+        ("/*", "/a"),
+        ("[a]", "[a]"),
+    ] {
+        assert!(glob(pattern, text), "{pattern} {text}");
+    }
+    for (pattern, text) in [
+        ("", "a"),
+        ("?", ""),
+        ("?", "ab"),
+        ("?", "/"),
+        ("*", "a/b"),
+        ("*.rs", "a.RS"),
+        ("a", "ab"),
+        ("b", "ab"),
+        ("a/**/b", "a/c"),
+        ("a/**", "b/a"),
+        ("[a]", "a"),
+    ] {
+        assert!(!glob(pattern, text), "{pattern} {text}");
+    }
+    assert!(!glob("**", &"a".repeat(8193)), "no text is asked about at any length");
+    let rule = json!({"constraint_type": "glob", "pattern": "*"});
+    for other in [json!(1), json!(null), json!(["a"]), json!({})] {
+        assert!(!passes(rule.clone(), other.clone()), "{other}");
+    }
+}
+
+#[test]
+fn length_counts_characters_and_items() {
+    let rule = json!({"constraint_type": "length", "min": 1, "max": 3.0});
+    for good in [json!("a"), json!("äöü"), json!("😀😀😀"), json!([null]), json!([1, [], {}])]
+    {
+        assert!(passes(rule.clone(), good.clone()), "{good}");
+    }
+    let long = "e\u{301}e\u{301}";
+    for bad in [json!(""), json!("abcd"), json!(long), json!([]), json!([1, 2, 3, 4]), json!(2)] {
+        assert!(!passes(rule.clone(), bad.clone()), "{bad}");
+    }
+    for bad in [json!(null), json!(true), json!({"a": 1, "b": 2})] {
+        assert!(!passes(rule.clone(), bad.clone()), "{bad}");
+    }
+    let open = json!({"constraint_type": "length", "min": 2});
+    assert!(passes(open.clone(), json!("a".repeat(10_000))) && !passes(open, json!("a")));
+    let none = json!({"constraint_type": "length", "max": 0});
+    assert!(passes(none.clone(), json!("")) && passes(none.clone(), json!([])));
+    assert!(!passes(none, json!("a")));
+}
+
+#[test]
+fn values_nested_over_128_levels_are_not_compared() {
+    let nested = |levels| (0..levels).fold(json!(1), |inner, _| Value::Array(vec![inner]));
+    let rule = |levels| {
+        let mut rule = json!({"constraint_type": "one_of"});
+        rule["values"] = Value::Array(vec![nested(levels)]);
+        cap_core::ArgumentConstraint::from_value(&rule)
+    };
+    assert!(rule(128).unwrap().check(&nested(128)) && rule(129).is_err());
+    let none = json!({"constraint_type": "not_one_of", "excluded": []});
+    let none = cap_core::ArgumentConstraint::from_value(&none).unwrap();
+    assert!(none.check(&nested(128)) && !none.check(&nested(129)) && !none.check(&nested(1000)));
+}
+
+#[test]
+fn one_argument_has_at_most_256_constraints() {
+    let any = |count: usize| {
+        let each: Vec<Value> =
+            (0..count).map(|n| json!({"constraint_type": "exact", "value": n})).collect();
+        json!({"constraint_type": "any", "constraints": each})
+    };
+    assert!(!is_refused(one(any(255))) && is_refused(one(any(256))));
+    let two =
+        |left, right| json!({"constraint_type": "all", "constraints": [any(left), any(right)]});
+    assert!(!is_refused(one(two(100, 153))) && is_refused(one(two(100, 154))));
+}
+
+#[test]
 fn malformed_argument_constraints_are_refused() {
     let nested = |depth| {
         (0..depth).fold(
@@ -237,6 +430,34 @@ fn malformed_argument_constraints_are_refused() {
         json!({"constraint_type": "range", "min": 1, "min_inclusive": 1}),
         json!({"constraint_type": "range", "min": 1, "max_inclusive": true}),
         json!({"constraint_type": "range", "minimum": 1}),
+        json!({"constraint_type": "path"}),
+        json!({"constraint_type": "path", "within": "/srv"}),
+        json!({"constraint_type": "path", "within": ["srv"]}),
+        json!({"constraint_type": "path", "within": [1]}),
+        json!({"constraint_type": "path", "within": [null]}),
+        json!({"constraint_type": "path", "root": "/srv"}),
+        json!({"constraint_type": "path", "within": ["/srv"], "pattern": "*"}),
+        json!({"constraint_type": "path", "within": vec!["/srv"; 257]}),
+        json!({"constraint_type": "url", "within": ["a.example"]}),
+        json!({"constraint_type": "url", "within": ["file:///"]}),
+        json!({"constraint_type": "cidr", "within": ["10.0.0.1/8"]}),
+        json!({"constraint_type": "cidr", "within": ["10.0.0.0/33"]}),
+        json!({"constraint_type": "cidr", "within": ["example"]}),
+        json!({"constraint_type": "glob"}),
+        json!({"constraint_type": "glob", "pattern": null}),
+        json!({"constraint_type": "glob", "pattern": ["*"]}),
+        json!({"constraint_type": "glob", "pattern": "a**"}),
+        json!({"constraint_type": "glob", "pattern": "a/***/b"}),
+        json!({"constraint_type": "glob", "pattern": "a".repeat(8193)}),
+        json!({"constraint_type": "length"}),
+        json!({"constraint_type": "length", "min": -1}),
+        json!({"constraint_type": "length", "min": 1.5}),
+        json!({"constraint_type": "length", "min": "1"}),
+        json!({"constraint_type": "length", "max": null}),
+        json!({"constraint_type": "length", "min": 2, "max": 1}),
+        json!({"constraint_type": "length", "min": 1, "min_inclusive": true}),
+        json!({"constraint_type": "length", "max": 1e300}),
+        json!({"constraint_type": "not", "constraint": {"constraint_type": "wildcard"}}),
     ];
     for rule in bad {
         assert!(is_refused(one(rule.clone())), "{rule}");

@@ -1,6 +1,8 @@
 //! Every constraint: what it permits, what it refuses, with which code, and what would pass.
 
-use cap_core::{DenyCode, Kind, Kinds, Operation, Operations, PathRequest, Physical, Reach};
+use cap_core::{
+    DenyCode, Kind, Kinds, Operation, Operations, PathRequest, Physical, Reach, ResourceType,
+};
 use cap_testkit::strategy::granted_at;
 use chrono::Duration;
 use serde_json::json;
@@ -186,13 +188,13 @@ fn file_size_bounds_what_is_read_and_what_is_written() {
     ] {
         assert!(permits(&small, &good), "{good:?}");
     }
-    for bad in [
-        on_path(there(101), READ),
-        on_path(sized(101, path("/a/b")), WRITE),
-        on_path(sized(101, there(1)), both),
-        on_path(sized(1, there(101)), both),
+    for (bad, own) in [
+        (on_path(there(101), READ), "`/a/b` is refused"),
+        (on_path(sized(101, path("/a/b")), WRITE), "`101 bytes` is refused"),
+        (on_path(sized(101, there(1)), both), "`101 bytes` is refused"),
+        (on_path(sized(1, there(101)), both), "`/a/b` is refused"),
     ] {
-        let words = ["`101 bytes` is refused", "at most 100 bytes would pass"];
+        let words = [own, "at most 100 bytes would pass"];
         assert_refused(&small, &bad, DenyCode::SizeExceeded, "max_file_size", &words);
     }
 }
@@ -363,13 +365,12 @@ fn urls_are_scheme_host_port_and_what_lies_below_a_path() {
 }
 
 #[test]
-fn every_url_does_not_mean_this_machine_or_a_bare_address() {
-    let all = constrained(
-        json!({"urls": ["*"], "allowed_domains": ["*.example", "127.0.0.1", "localhost"]}),
-    );
-    assert!(permits(&all, &url("https://a.example")));
-    let named =
-        constrained(json!({"urls": ["http://127.0.0.1", "http://localhost", "http://[::1]"]}));
+fn every_url_means_this_machine_only_where_private_networks_are_granted() {
+    let everything = json!({"urls": ["*"]});
+    let all = constrained(everything.clone());
+    let public = grant(ResourceType::Url, "*", everything);
+    let suffix = constrained(json!({"allowed_domains": ["*.example"]}));
+    assert!(permits(&public, &url("https://a.example")));
     for local in [
         "http://127.0.0.1",
         "http://localhost",
@@ -377,11 +378,9 @@ fn every_url_does_not_mean_this_machine_or_a_bare_address() {
         "http://2130706433",
         "http://0x7f.1",
     ] {
-        assert_eq!(
-            denial(&all, &url(local)).code(),
-            if local.contains('[') { DenyCode::DomainNotAllowed } else { DenyCode::UrlOutside }
-        );
-        assert!(permits(&named, &url(local)), "{local}");
+        assert!(permits(&all, &url(local)), "{local}");
+        assert_eq!(denial(&public, &url(local)).code(), DenyCode::AddressPrivate, "{local}");
+        assert_eq!(denial(&suffix, &url(local)).code(), DenyCode::DomainNotAllowed, "{local}");
     }
 }
 

@@ -372,7 +372,7 @@ fn limits_of_all_ancestors_are_charged_by_a_descendant() {
     let second = child(&first, asked(limit(20)));
     let leaf = child(&second, asked(limit(5)));
     let charged: Vec<_> =
-        leaf.obligations().map(|limit| (limit.owner, limit.rate_limit.max)).collect();
+        leaf.obligations().map(|one| (one.owner, one.limits.rate_limit.unwrap().max)).collect();
     assert_eq!(charged, [(root.id(), 10), (second.id(), 20), (leaf.id(), 5)]);
     assert_eq!(first.obligations().count(), 1);
     assert_eq!(Capability::from_json(&leaf.to_json()).unwrap().obligations().count(), 3);
@@ -399,7 +399,7 @@ fn a_rate_limit_has_bounds_and_counts_in_periods() {
         let error = Capability::grant(id(0), grant, granted_at()).unwrap_err();
         assert_eq!(field_of(error), "rate_limit");
     }
-    let limit = cap_core::RateLimit { max: 1, per_seconds: 60 };
+    let limit = cap_core::RateLimit::new(1, 60);
     let period = |seconds| limit.period(granted_at() + Duration::seconds(seconds));
     assert_eq!(period(59), period(0));
     assert_eq!(period(60), period(0) + 1);

@@ -12,14 +12,24 @@
 
 mod arguments;
 mod authority;
+mod canonical;
+mod commands;
 mod constraints;
 mod corpora;
+mod corpora_process;
+mod corpora_url;
+mod custom;
 mod delegation;
+mod explain;
 mod matrix;
 mod model;
+mod more_constraints;
 mod names;
+mod net;
 mod paths;
+mod subsumption;
 mod support;
 mod trees;
 mod urls;
+mod windows;
 mod wire;

@@ -70,7 +70,7 @@ fn each_type_permits_its_kind_and_the_tools_that_are_mapped_to_it() {
         tool    | s/u               | {} | - - - - -  - - - - -
         url     | *                 | {} | - - - + -  - - - - +
         url     | https://a.example | {} | - - - + -  - - - - +
-        url     | http://127.0.0.1  | {} | - - - - +  - - - - +
+        url     | http://127.0.0.1  | {} | - - - - -  - - - - +
         ",
     );
 }
@@ -89,6 +89,10 @@ fn a_constraint_that_speaks_of_a_kind_grants_it_and_one_that_only_bounds_it_does
         tool | * | {"paths": ["/srv"], "kinds": ["tool"]}                   | - - - - -  - + + + +
         tool | * | {"kinds": ["*"]}                                         | - - - - -  + + + + +
         tool | * | {"allowed_extensions": ["txt"], "max_file_size": 9}      | - - - - -  + + + + +
+        tool | * | {"ports": [443], "methods": ["GET"], "cidr": ["::/0"]}    | - - - - -  + + + + +
+        tool | * | {"private_networks": true}                               | - - - - -  + + + + +
+        tool | * | {"command_args": {"git": [["**"]]}, "environment": ["A"]} | - - - - -  + + + + +
+        tool | * | {"urls": ["*"], "private_networks": true}                 | - - - + +  - + + + +
         tool | * | {"tool_kinds": ["path"], "paths": ["/srv"]}                | - - + - -  - - - + -
         tool | * | {"allowed_tools": ["*"]}                                 | - - - - -  + + + + +
         path | * | {"allowed_tools": ["s/t"]}                               | - - + - -  - + + + +
@@ -97,10 +101,20 @@ fn a_constraint_that_speaks_of_a_kind_grants_it_and_one_that_only_bounds_it_does
         path | * | {"allowed_tools": ["s/t"], "tool_kinds": ["path"]}       | - - + - -  - - - + -
         path | * | {"urls": ["*"]}                                          | - - + + -  - - - + -
         path | * | {"kinds": ["path"]}                                      | - - + - -  - - - - -
+        url  | * | {"private_networks": true}                               | - - - + +  - - - - +
+        url  | http://127.0.0.1 | {"private_networks": true}                | - - - - +  - - - - +
+        url  | * | {"ports": ["1-443"]}                                     | - - - + -  - - - - +
+        url  | * | {"ports": [80], "private_networks": true}                | - - - - +  - - - - +
+        url  | * | {"methods": ["GET"]}                                     | - - - - -  - - - - +
+        url  | * | {"cidr": ["0.0.0.0/0"]}                                  | - - - - -  - - - - +
+        command | * | {"command_args": {"git": []}, "environment": []}      | - - - - -  - - + - -
+        command | * | {"command_args": {"git": [["**"]]}}                   | + - - - -  - - + - -
         url  | * | {"allowed_domains": ["b.example"]}                       | - - - - -  - - - - +
         any  | * | {"paths": ["/srv"]}                                      | + + + + +  - + + + +
         any  | * | {"paths": ["/etc"]}                                      | + + - + +  - + + + +
         any  | * | {"kinds": ["path"]}                                      | - - + - -  - - - - -
+        any  | * | {"private_networks": false}                              | + + + + -  + + + + +
+        any  | * | {"command_args": {"git": []}}                            | - + + + +  + + + + +
         any  | * | {"allowed_tools": []}                                    | + + + + +  - - - - -
         "#,
     );

@@ -68,6 +68,62 @@ fn what_is_no_path_is_refused() {
     assert!(AbsPath::parse("/100%/%20/%").is_ok());
 }
 
+/// A POSIX system takes these for names, so they are names; what would make of them a separator, a
+/// parent or an end of the text has to be decoded first and is refused then.
+#[test]
+fn what_is_only_a_name_to_the_system_is_a_name() {
+    for name in [
+        // Encoded twice, as `%uXXXX`, overlong: whoever decodes them decodes before he asks.
+        "%252e%252e%252f",
+        "%25%32%65",
+        "%u002e%u2215",
+        "%c0%ae%c0%af",
+        "%e2%88%95",
+        // They look like a slash, a dot, a backslash.
+        "\u{ff0f}",
+        "\u{2215}",
+        "\u{2044}",
+        "\u{29f8}",
+        "\u{ff0e}\u{ff0e}",
+        "\u{2024}\u{2024}",
+        "\u{2025}",
+        "\u{ff3c}",
+        // They are not shown.
+        ".\u{200b}.",
+        "\u{feff}",
+        "\u{202e}txt.exe",
+        "a\u{ad}b",
+        // Another system takes them for something else.
+        "..\\..\\etc",
+        "C:\\x",
+        "a::$DATA",
+        "a.",
+        "a ",
+        "a. . .",
+        ".. ",
+        "...",
+        "..;",
+        "CON",
+        "nul.txt",
+        "~root",
+        "$HOME",
+        "*?",
+    ] {
+        let path = abs("/srv/data").join(name).unwrap();
+        assert_eq!(path.segments().collect::<Vec<_>>(), ["srv", "data", name]);
+        assert!(path.is_within(&abs("/srv/data")));
+        assert!(!abs(&format!("/srv/data{name}")).is_within(&abs("/srv/data")));
+    }
+}
+
+#[test]
+fn letters_are_compared_as_they_are_written() {
+    for (a, b) in [("/A", "/a"), ("/\u{e9}", "/e\u{301}"), ("/\u{212a}", "/K"), ("/\u{df}", "/ss")]
+    {
+        assert!(!abs(a).is_within(&abs(b)) && !pattern(a).matches(&abs(b)), "{a} {b}");
+    }
+}
+
 #[test]
 fn a_relative_path_is_taken_from_its_folder() {
     let base = abs("/srv/data");
@@ -77,6 +133,8 @@ fn a_relative_path_is_taken_from_its_folder() {
         assert_eq!(base.join(text), Ok(abs(wanted)), "{text}");
     }
     assert_eq!(base.join(""), Err(PathError::Empty));
+    assert_eq!(base.join(&"a/".repeat(1 << 20)), Err(PathError::TooLong));
+    assert_eq!(base.join(&"a/".repeat(2046)), Err(PathError::TooLong));
     assert_eq!(abs("/").join("a"), Ok(abs("/a")));
 }
 
@@ -122,6 +180,37 @@ fn a_pattern_with_wildcards_is_matched_whole_and_by_segment() {
         }
         for path in bad {
             assert!(!pattern(text).matches(&abs(path)), "{text} {path}");
+        }
+    }
+}
+
+#[test]
+fn a_pattern_that_could_be_tried_in_many_ways_is_decided() {
+    let path = |name: &str, times| abs(&format!("/{}", name.repeat(times)));
+    let (stars, segments) =
+        (format!("/{}b", "a*".repeat(120)), format!("/{}b", "**/a*/".repeat(600)));
+    assert!(!pattern(&stars).matches(&path("a", 255)));
+    assert!(!pattern(&segments).matches(&path("aa/", 1300)));
+    assert!(pattern(&segments).matches(&abs(&format!("/{}b", "aa/".repeat(1300)))));
+    assert!(pattern(&stars).matches(&abs(&format!("/{}b", "a".repeat(250)))));
+}
+
+#[test]
+fn a_subtree_is_meant_by_a_pattern_that_is_open_at_its_end() {
+    let cases: [(&str, &[&str], &[&str]); 6] = [
+        ("/a", &["/a", "/a/b"], &["/", "/ab"]),
+        ("/", &["/", "/a"], &[]),
+        ("/a/*", &[], &["/a", "/a/b", "/a/b/c"]),
+        ("/a/*/**", &["/a/b", "/a/b/c"], &["/a", "/"]),
+        ("/**/b", &[], &["/b", "/a/b", "/"]),
+        ("/**/b/**", &["/b", "/a/b", "/a/b/c"], &["/a"]),
+    ];
+    for (text, good, bad) in cases {
+        for path in good {
+            assert!(pattern(text).matches_subtree(&abs(path)), "{text} {path}");
+        }
+        for path in bad {
+            assert!(!pattern(text).matches_subtree(&abs(path)), "{text} {path}");
         }
     }
 }

@@ -131,13 +131,17 @@ pub(crate) fn method(name: &str) -> AccessRequest {
 }
 
 pub(crate) fn command(program: &str) -> AccessRequest {
-    let command = CommandRequest { program: program.to_owned(), arguments: Vec::new() };
+    let command = CommandRequest {
+        program: program.to_owned(),
+        arguments: Vec::new(),
+        environment: Vec::new(),
+    };
     AccessRequest::new(Resource::Command(command), Operations::NONE.with(Operation::Execute))
 }
 
 pub(crate) fn url(text: &str) -> AccessRequest {
     let url = UrlTarget::parse(text).unwrap();
-    AccessRequest::new(Resource::Url(UrlRequest { url }), READ)
+    AccessRequest::new(Resource::Url(UrlRequest::lexical(url)), READ)
 }
 
 pub(crate) fn wire(capability: &Capability) -> Value {

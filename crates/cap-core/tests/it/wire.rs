@@ -122,7 +122,7 @@ fn unknown_members_are_refused_at_every_level() {
         root(json!({"note": "x"})),
         root(json!({"Version": 1})),
         root(json!({"not_before": "2026-11-21T12:00:00Z"})),
-        constrained_root(json!({"max_calls": 3})),
+        constrained_root(json!({"max_call": 3})),
         constrained_root(json!({"path": ["/srv"]})),
         constrained_root(json!({"Paths": ["/srv"]})),
         constrained_root(json!({"and": [{"x": 1}]})),

@@ -46,6 +46,20 @@ impl Asked {
         Ok(Self { text: OsString::from_vec(bytes.to_vec()), pieces })
     }
 
+    /// The last name apart from the path that leads to its directory; `None` for a path that ends in
+    /// `..` or has no name at all. The path must be relative.
+    pub(super) fn last(&self) -> Option<Last> {
+        let end = self.pieces.iter().rposition(|piece| *piece != Piece::Here)?;
+        let (parent, last) = self.pieces.split_at_checked(end)?;
+        let Some(Piece::Name(name)) = last.first() else { return None };
+        let text: Vec<_> = parent.iter().map(Piece::as_os_str).collect();
+        Some(Last {
+            parent: Self { text: text.join(OsStr::new("/")), pieces: parent.to_vec() },
+            name: name.clone(),
+            must_be_directory: last.len() > 1,
+        })
+    }
+
     pub(super) fn is_absolute(&self) -> bool {
         self.to_path().is_absolute()
     }
@@ -54,6 +68,25 @@ impl Asked {
     pub(super) fn to_path(&self) -> &Path {
         let empty = self.text.is_empty();
         Path::new(if empty { OsStr::new(".") } else { self.text.as_os_str() })
+    }
+}
+
+/// The end of a path.
+#[derive(Debug)]
+pub(super) struct Last {
+    pub(super) parent: Asked,
+    pub(super) name: OsString,
+    /// A slash or a `.` follows the name.
+    pub(super) must_be_directory: bool,
+}
+
+impl Piece {
+    fn as_os_str(&self) -> &OsStr {
+        match self {
+            Self::Name(name) => name,
+            Self::Up => OsStr::new(".."),
+            Self::Here => OsStr::new("."),
+        }
     }
 }
 

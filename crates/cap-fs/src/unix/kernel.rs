@@ -10,8 +10,9 @@ use rustix::io::{Errno, retry_on_intr};
 
 use super::asked::{Asked, Piece};
 use super::object::{self, Handle, Id};
-use super::resolved::{Entry, Resolved};
+use super::resolved::{Resolved, Spot};
 use super::root::{Base, Scope};
+use super::spelling;
 use super::walk::walk;
 use crate::Kind;
 
@@ -53,8 +54,8 @@ impl<'a> PlainNames<'a> {
     }
 }
 
-/// The usual case, in three calls: no link is on the way, so the real path is the one asked for.
-/// `None` when a link or a missing directory is on the way.
+/// The usual case: no link is on the way, so the real path is the one asked for. `None` when a link
+/// or a missing directory is on the way, or a name that is perhaps not listed as it was asked for.
 fn plain(base: &Base, names: &PlainNames<'_>) -> Result<Option<Resolved>, Errno> {
     let Some(last) = names.last else {
         return Resolved::directory(base.dir.clone(), PathBuf::new(), None).map(Some);
@@ -64,12 +65,15 @@ fn plain(base: &Base, names: &PlainNames<'_>) -> Result<Option<Resolved>, Errno>
         Err(Errno::LOOP | Errno::NOENT) => return Ok(None),
         Err(errno) => return Err(errno),
     };
-    let entry = Entry::new(&parent, last);
+    if base.scope == Scope::Beneath && !are_surely_listed(base, &names.parent)? {
+        return Ok(None);
+    }
+    let spot = Spot::new(&parent, last);
     // SECURITY: one plain name below a handle, not followed: it cannot lead elsewhere.
     let object = match object::open_object(&parent, last) {
         Ok(object) => object,
         Err(Errno::NOENT) => {
-            return Resolved::missing(parent, &names.parent, vec![last.into()], Some(entry))
+            return Resolved::missing(parent, &names.parent, vec![last.into()], Some(spot))
                 .map(Some);
         }
         Err(errno) => return Err(errno),
@@ -81,8 +85,28 @@ fn plain(base: &Base, names: &PlainNames<'_>) -> Result<Option<Resolved>, Errno>
         _ if names.must_be_directory => return Err(Errno::NOTDIR),
         _ => {}
     }
+    if base.scope == Scope::Beneath {
+        spelling::check(&parent, last, Id::of(&stat))?;
+    }
     let real = names.parent.join(last);
-    Ok(Some(Resolved::existing(object, &stat, real, parent, Some(entry))))
+    Ok(Some(Resolved::existing(object, &stat, real, spot.clone(), Some(spot))))
+}
+
+/// Whether each of the directories that lead to the last name is listed as it was asked for. `false`
+/// says that the walk has to look closer.
+fn are_surely_listed(base: &Base, names: &Path) -> Result<bool, Errno> {
+    let mut above = PathBuf::new();
+    for name in names {
+        let Some(other) = spelling::other_case(name) else { return Ok(false) };
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+        match ask(base, &above.join(other), OFlags::NOFOLLOW, resolve) {
+            Err(Errno::NOENT) => {}
+            Ok(_) | Err(Errno::LOOP) => return Ok(false),
+            Err(errno) => return Err(errno),
+        }
+        above.push(name);
+    }
+    Ok(true)
 }
 
 fn parent(base: &Base, names: &Path) -> Result<Handle, Errno> {

@@ -1,12 +1,14 @@
-//! The few system calls that everything else is made of. None of them opens an object for use.
+//! The few system calls that resolution is made of. None of them opens an object for use.
 
 use std::ffi::{CString, OsStr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::fs::{self, AtFlags, Dev, FileType, Mode, OFlags, Stat};
+use rustix::fs::{self, AtFlags, Dev, Dir, FileType, Mode, OFlags, Stat};
 use rustix::io::{Errno, Result, retry_on_intr};
+
+use crate::Kind;
 
 /// A shared handle: the root, its directories and the answers hold the same ones.
 pub(super) type Handle = Arc<OwnedFd>;
@@ -57,20 +59,42 @@ pub(super) fn open_object(dir: &Handle, name: &OsStr) -> Result<Handle> {
 /// The object `name` in `dir`. Without `O_PATH`, opening a device or a pipe would have effects.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(super) fn open_object(dir: &Handle, name: &OsStr) -> Result<Handle> {
-    if file_type(&look(dir, name)?) != FileType::RegularFile {
-        return Err(Errno::OPNOTSUPP);
-    }
     let flags = HANDLE.union(OFlags::NOFOLLOW);
-    retry_on_intr(|| fs::openat(dir, name, flags, Mode::empty())).map(Arc::new)
+    match kind(&look(dir, name)?) {
+        Kind::Directory => open_directory(dir, name),
+        Kind::File => retry_on_intr(|| fs::openat(dir, name, flags, Mode::empty())).map(Arc::new),
+        _ => Err(Errno::OPNOTSUPP),
+    }
 }
 
 /// What `name` in `dir` is, without following it.
-pub(super) fn look(dir: &Handle, name: &OsStr) -> Result<Stat> {
+pub(super) fn look(dir: impl AsFd, name: &OsStr) -> Result<Stat> {
     fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)
 }
 
-pub(super) fn stat(handle: &Handle) -> Result<Stat> {
+pub(super) fn stat(handle: impl AsFd) -> Result<Stat> {
     fs::fstat(handle)
+}
+
+/// The entries of a directory, as they are at some moment while they are read.
+///
+/// SECURITY: `.` below the handle is the directory of the handle, whatever has its name by now.
+pub(super) fn entries(dir: impl AsFd) -> Result<Dir> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Dir::new(retry_on_intr(|| fs::openat(&dir, ".", flags, Mode::empty()))?)
+}
+
+pub(super) fn kind(stat: &Stat) -> Kind {
+    kind_of(file_type(stat))
+}
+
+pub(super) fn kind_of(file_type: FileType) -> Kind {
+    match file_type {
+        FileType::Directory => Kind::Directory,
+        FileType::RegularFile => Kind::File,
+        FileType::Symlink => Kind::Link,
+        _ => Kind::Other,
+    }
 }
 
 pub(super) fn file_type(stat: &Stat) -> FileType {

@@ -5,6 +5,7 @@ use rustix::io::Errno;
 
 use super::object::{self, Handle, Id};
 use super::resolved::Resolved;
+use super::twin::may_be_one;
 use super::witness::system;
 use crate::{Kind, OpenError, Reach, ResolveError};
 
@@ -60,7 +61,8 @@ impl Protected {
         self
     }
 
-    /// Whether an operation on `resolved` that reaches as far as `reach` touches one of the folders:
+    /// Whether an operation on `resolved` (for a delete or a rename, on
+    /// [`Entry::object`](crate::Entry::object)) that reaches as far as `reach` touches one of the folders:
     /// the object is one of them or lies below one, was named by a link that lies there, or, with
     /// [`Reach::Subtree`], has one of them below it.
     ///
@@ -91,11 +93,15 @@ impl Protected {
         let below = reach == Reach::Subtree && resolved.kind() == Kind::Directory;
         any(&self.files, |file| match statat(CWD, file, AtFlags::empty()) {
             // The usual case, for the price of one call.
-            Ok(stat) if !below => Ok(Id::of(&stat) == resolved.id()),
+            Ok(stat) if !below && resolved.kind() != Kind::Link => {
+                Ok(Id::of(&stat) == resolved.id())
+            }
             _ => {
                 let ours = system(file)?;
                 let holds = |place| Ok(below && self.climb(place, |id| id == resolved.id())?);
-                Ok(ours.is_same_object(resolved) || any(ours.places(), holds)?)
+                Ok(may_be_same_object(&ours, resolved)
+                    || is_link_of_ours(file, resolved)?
+                    || any(ours.places(), holds)?)
             }
         })
     }
@@ -140,6 +146,27 @@ impl Folder {
             Ok(_) | Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Err(ResolveError::Replaced),
             Err(errno) => Err(ResolveError::of(errno)),
         }
+    }
+}
+
+/// SECURITY: on a file system that ignores case, a file that is missing would be created under any
+/// spelling of its name.
+fn may_be_same_object(ours: &Resolved, resolved: &Resolved) -> bool {
+    let (our_names, names) = (ours.missing_names(), resolved.missing_names());
+    ours.id() == resolved.id()
+        && our_names.len() == names.len()
+        && our_names.iter().zip(names).all(|(ours, name)| may_be_one(ours, name))
+}
+
+/// SECURITY: who removes the link by which our file is found has removed the file.
+fn is_link_of_ours(file: &Path, resolved: &Resolved) -> Result<bool, Errno> {
+    if resolved.kind() != Kind::Link {
+        return Ok(false);
+    }
+    match statat(CWD, file, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) => Ok(Id::of(&stat) == resolved.id()),
+        Err(Errno::NOENT) => Ok(false),
+        Err(errno) => Err(errno),
     }
 }
 

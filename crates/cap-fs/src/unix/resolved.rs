@@ -3,13 +3,19 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{FileType, Stat};
+use rustix::fs::Stat;
 use rustix::io::Errno;
 
 use super::object::{self, Handle, Id};
 use crate::Kind;
 
 /// What a path really is: the object, or for [`Kind::Missing`] its nearest existing ancestor.
+///
+/// It is the evidence for a ruling ([`kind`](Self::kind), [`real`](Self::real),
+/// [`size`](Self::size), [`links`](Self::links)) and, after the ruling, what is acted on:
+/// [`read`](Self::read), [`overwrite`](Self::overwrite), [`create`](Self::create),
+/// [`create_directory`](Self::create_directory) and [`list`](Self::list) use the object that was
+/// resolved and ask no path again.
 ///
 /// [`AsFd`] gives the handle. It keeps naming the same object whatever is renamed afterwards. On
 /// Linux it is an `O_PATH` handle, which can neither read nor write.
@@ -22,16 +28,17 @@ pub struct Resolved {
     links: u64,
     real: PathBuf,
     missing: Vec<OsString>,
-    parent: Option<Handle>,
-    entry: Option<Entry>,
+    /// Where the object itself stands; unknown for directories that were not reached by a name.
+    holder: Option<Spot>,
+    /// The last name as it was asked for: of a link, where the link stands.
+    asked: Option<Spot>,
 }
 
-/// The last name as it was asked for, and the directory in which it stands: what a delete or a
-/// rename acts on, which for a link is not the object that the link leads to.
+/// A name and the directory in which it stands.
 #[derive(Debug, Clone)]
-pub(super) struct Entry {
-    dir: Handle,
-    name: OsString,
+pub(super) struct Spot {
+    pub(super) dir: Handle,
+    pub(super) name: OsString,
 }
 
 impl Resolved {
@@ -71,24 +78,24 @@ impl AsFd for Resolved {
 }
 
 impl Resolved {
-    /// An object that is no directory, or a directory found by its name in `parent`.
+    /// An object that was found by its name in a directory.
     pub(super) fn existing(
         handle: Handle,
         stat: &Stat,
         real: PathBuf,
-        parent: Handle,
-        entry: Option<Entry>,
+        holder: Spot,
+        asked: Option<Spot>,
     ) -> Self {
-        Self { parent: Some(parent), ..Self::of(handle, stat, real, entry) }
+        Self { holder: Some(holder), ..Self::of(handle, stat, real, asked) }
     }
 
     pub(super) fn directory(
         handle: Handle,
         real: PathBuf,
-        entry: Option<Entry>,
+        asked: Option<Spot>,
     ) -> Result<Self, Errno> {
         let stat = object::stat(&handle)?;
-        Ok(Self::of(handle, &stat, real, entry))
+        Ok(Self::of(handle, &stat, real, asked))
     }
 
     /// `names`, none of which exists, below the directory `ancestor`.
@@ -96,43 +103,38 @@ impl Resolved {
         ancestor: Handle,
         real: &Path,
         names: Vec<OsString>,
-        entry: Option<Entry>,
+        asked: Option<Spot>,
     ) -> Result<Self, Errno> {
         let real = names.iter().fold(real.to_owned(), |real, name| real.join(name));
-        let found = Self::directory(ancestor, real, entry)?;
+        let found = Self::directory(ancestor, real, asked)?;
         Ok(Self { kind: Kind::Missing, size: 0, links: 0, missing: names, ..found })
     }
 
-    /// The first name that is missing, and the directory that does not have it.
-    pub(super) fn first_missing(&self) -> Option<(&Handle, &OsStr)> {
-        self.missing.first().map(|name| (&self.handle, name.as_os_str()))
-    }
-
-    fn of(handle: Handle, stat: &Stat, real: PathBuf, entry: Option<Entry>) -> Self {
-        let kind = match object::file_type(stat) {
-            FileType::Directory => Kind::Directory,
-            FileType::RegularFile => Kind::File,
-            _ => Kind::Other,
-        };
+    fn of(handle: Handle, stat: &Stat, real: PathBuf, asked: Option<Spot>) -> Self {
         Self {
             id: Id::of(stat),
             handle,
-            kind,
+            kind: object::kind(stat),
             // A size that makes no sense is beyond every limit.
             size: u64::try_from(stat.st_size).unwrap_or(u64::MAX),
             links: object::widen(stat.st_nlink),
             real,
             missing: Vec::new(),
-            parent: None,
-            entry,
+            holder: None,
+            asked,
         }
     }
 
     /// The same object as the root of its own, measured again.
     pub(super) fn as_root(&self) -> Result<Self, Errno> {
         let stat = object::stat(&self.handle)?;
-        let fresh = Self::of(self.handle.clone(), &stat, PathBuf::new(), self.entry.clone());
-        Ok(Self { parent: self.parent.clone(), ..fresh })
+        let fresh = Self::of(self.handle.clone(), &stat, PathBuf::new(), self.asked.clone());
+        Ok(Self { holder: self.holder.clone(), ..fresh })
+    }
+
+    /// The object; for a missing one, its nearest existing ancestor.
+    pub(super) fn handle(&self) -> &Handle {
+        &self.handle
     }
 
     /// Which object it is; for a missing one, which its nearest existing ancestor is.
@@ -140,19 +142,32 @@ impl Resolved {
         self.id
     }
 
+    pub(super) fn holder(&self) -> Option<&Spot> {
+        self.holder.as_ref()
+    }
+
+    pub(super) fn asked(&self) -> Option<&Spot> {
+        self.asked.as_ref()
+    }
+
+    /// The names that are missing below the object of the handle, outermost first.
+    pub(super) fn missing_names(&self) -> &[OsString] {
+        &self.missing
+    }
+
     /// The same object, or the same missing names below the same object.
     pub(super) fn is_same_object(&self, other: &Self) -> bool {
         self.id == other.id && self.missing == other.missing
     }
 
-    /// Whether a delete or a rename of `self` as asked acts on the same name as one of `other`. A
-    /// path that ends in `..` has no name to act on, and neither has one below a missing name.
-    pub(super) fn is_same_entry(&self, other: &Self) -> Result<bool, Errno> {
-        match (&self.entry, &other.entry) {
+    /// Whether the last name as asked for is the same name of the same directory in both. A path
+    /// that ends in `..` has none, and neither has one below a missing name.
+    pub(super) fn is_same_spot(&self, other: &Self) -> Result<bool, Errno> {
+        match (&self.asked, &other.asked) {
             (None, _) => Ok(true),
             (Some(_), None) => Ok(false),
             (Some(ours), Some(theirs)) => {
-                Ok(ours.name == theirs.name && ours.id()? == theirs.id()?)
+                Ok(ours.name == theirs.name && ours.dir_id()? == theirs.dir_id()?)
             }
         }
     }
@@ -161,25 +176,25 @@ impl Resolved {
     /// looked at: the directory itself or the one that holds the object, and the one that holds the
     /// link by which it was named.
     pub(super) fn places(&self) -> impl Iterator<Item = &Handle> {
-        let place = match (self.kind, &self.parent) {
-            (Kind::File | Kind::Other, Some(parent)) => parent,
+        let holder = self.holder.as_ref().map(|spot| &spot.dir);
+        let place = match (self.kind, holder) {
+            (Kind::File | Kind::Link | Kind::Other, Some(holder)) => holder,
             _ => &self.handle,
         };
-        let entry = self.entry.as_ref().map(|entry| &entry.dir);
-        let apart = entry.filter(move |dir| {
-            let holds = self.parent.as_ref().is_some_and(|parent| Arc::ptr_eq(parent, dir));
-            !holds && !Arc::ptr_eq(place, dir)
+        let asked = self.asked.as_ref().map(|spot| &spot.dir);
+        let apart = asked.filter(move |dir| {
+            !holder.is_some_and(|holder| Arc::ptr_eq(holder, dir)) && !Arc::ptr_eq(place, dir)
         });
         std::iter::once(place).chain(apart)
     }
 }
 
-impl Entry {
+impl Spot {
     pub(super) fn new(dir: &Handle, name: &OsStr) -> Self {
         Self { dir: dir.clone(), name: name.to_owned() }
     }
 
-    fn id(&self) -> Result<Id, Errno> {
+    fn dir_id(&self) -> Result<Id, Errno> {
         object::stat(&self.dir).map(|stat| Id::of(&stat))
     }
 }

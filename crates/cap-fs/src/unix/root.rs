@@ -3,6 +3,7 @@ use std::path::Path;
 use rustix::io::Errno;
 
 use super::asked::Asked;
+use super::entry::{self, Entry};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use super::kernel;
 use super::object::{self, Handle};
@@ -21,12 +22,19 @@ const TRIES: usize = 32;
 #[derive(Debug)]
 pub struct Root {
     object: Object,
+    hard_links: HardLinks,
 }
 
 #[derive(Debug)]
 enum Object {
     Directory(Base),
     Single(Resolved),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum HardLinks {
+    Counted,
+    Refused,
 }
 
 impl Root {
@@ -41,7 +49,16 @@ impl Root {
             Err(Errno::NOTDIR) => single(path).map(Object::Single),
             Err(errno) => Err(errno),
         };
-        object.map(|object| Self { object }).map_err(OpenError::of)
+        object.map(Self::of).map_err(OpenError::of)
+    }
+
+    /// The same root, which resolves no file that has more than one name
+    /// ([`ResolveError::HardLinked`]): one of them may stand outside, and no resolution can see
+    /// that. An [`Entry`] is not concerned: to delete or rename one name of several does nothing to
+    /// what the file holds.
+    #[must_use]
+    pub fn refusing_hard_links(self) -> Self {
+        Self { hard_links: HardLinks::Refused, ..self }
     }
 
     /// Says what `relative` is, beneath the root and nowhere else. Links within the root are
@@ -51,7 +68,25 @@ impl Root {
     /// # Errors
     /// [`ResolveError`]; every error is a refusal.
     pub fn resolve(&self, relative: &Path) -> Result<Resolved, ResolveError> {
-        self.resolve_or_errno(relative).map_err(ResolveError::of)
+        let found = self.resolve_or_errno(relative).map_err(ResolveError::of)?;
+        let refused = self.hard_links == HardLinks::Refused && found.kind() == Kind::File;
+        if refused && found.links() > 1 { Err(ResolveError::HardLinked) } else { Ok(found) }
+    }
+
+    /// Says which name in which directory `relative` is, for a delete or a rename: links on the way
+    /// are followed as by [`resolve`](Self::resolve), a link at the end is itself. What the name
+    /// stands for may be missing, the directory may not.
+    ///
+    /// # Errors
+    /// [`ResolveError`]; every error is a refusal. A path that ends in no name (the empty one, and
+    /// one that ends in `..`) is [`ResolveError::InvalidName`].
+    pub fn resolve_entry(&self, relative: &Path) -> Result<Entry, ResolveError> {
+        let asked = Asked::path(relative).map_err(ResolveError::of)?;
+        match &self.object {
+            Object::Directory(base) => base.resolve_entry(&asked).map_err(ResolveError::of),
+            Object::Single(_) if asked.is_absolute() => Err(ResolveError::Escapes),
+            Object::Single(_) => Err(ResolveError::NotADirectory),
+        }
     }
 
     fn resolve_or_errno(&self, relative: &Path) -> Result<Resolved, Errno> {
@@ -63,12 +98,22 @@ impl Root {
             Object::Single(_) => Err(Errno::NOTDIR),
         }
     }
+
+    fn of(object: Object) -> Self {
+        Self { object, hard_links: HardLinks::Counted }
+    }
+
+    /// A root that answers by one road alone.
+    #[cfg(test)]
+    pub(super) fn by(base: Base) -> Self {
+        Self::of(Object::Directory(base))
+    }
 }
 
 /// What is missing is only missing when no other spelling of its name is there.
 fn without_twin(found: Resolved) -> Result<Resolved, Errno> {
-    match found.first_missing() {
-        Some((dir, name)) if has_twin(dir, name)? => Err(Errno::INVAL),
+    match found.missing_names().first() {
+        Some(name) if has_twin(found.handle(), name)? => Err(Errno::INVAL),
         _ => Ok(found),
     }
 }
@@ -81,20 +126,25 @@ fn single(path: &Path) -> Result<Resolved, Errno> {
         Kind::File | Kind::Other => Ok(found),
         Kind::Missing => Err(Errno::NOENT),
         // It was none a moment ago.
-        Kind::Directory => Err(Errno::AGAIN),
+        Kind::Directory | Kind::Link => Err(Errno::AGAIN),
     }
 }
 
-/// A directory, and what leaving it means.
+/// A directory, what leaving it means, and by which road its paths are resolved.
 #[derive(Debug)]
 pub(super) struct Base {
     pub(super) dir: Handle,
     pub(super) scope: Scope,
+    pub(super) road: Road,
 }
+
+/// Answers once, `EAGAIN` when the tree changes meanwhile.
+pub(super) type Road = fn(&Base, &Asked) -> Result<Resolved, Errno>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scope {
-    /// Leaving is refused, and so is every absolute path or link (`RESOLVE_BENEATH`).
+    /// Leaving is refused, and so is every absolute path or link (`RESOLVE_BENEATH`), and every name
+    /// that is not listed as it is spelled.
     Beneath,
     /// The directory is taken for `/`: absolute paths and links begin there, and its `..` is itself
     /// (`RESOLVE_IN_ROOT`).
@@ -103,37 +153,62 @@ pub(super) enum Scope {
 
 impl Base {
     pub(super) fn beneath(path: &Path) -> Result<Self, Errno> {
-        Ok(Self { dir: object::open_trusted_directory(path)?, scope: Scope::Beneath })
+        Ok(Self::of(object::open_trusted_directory(path)?, Scope::Beneath))
     }
 
     /// The whole file system, as the system itself resolves absolute paths.
     pub(super) fn slash() -> Result<Self, Errno> {
-        Ok(Self { dir: object::open_trusted_directory(Path::new("/"))?, scope: Scope::InRoot })
+        Ok(Self::of(object::open_trusted_directory(Path::new("/"))?, Scope::InRoot))
+    }
+
+    fn of(dir: Handle, scope: Scope) -> Self {
+        Self { dir, scope, road: best_road }
     }
 
     pub(super) fn resolve(&self, asked: &Asked) -> Result<Resolved, Errno> {
         if asked.is_absolute() && self.scope == Scope::Beneath {
             return Err(Errno::XDEV);
         }
-        for _ in 0..TRIES {
-            match self.resolve_once(asked) {
-                Err(Errno::AGAIN) => {}
-                answer => return answer.and_then(without_twin),
+        retry(|| (self.road)(self, asked)).and_then(without_twin)
+    }
+
+    /// The directory of the last name by the same road; the name itself is not followed.
+    pub(super) fn resolve_entry(&self, asked: &Asked) -> Result<Entry, Errno> {
+        if asked.is_absolute() && self.scope == Scope::Beneath {
+            return Err(Errno::XDEV);
+        }
+        let last = asked.last().ok_or(Errno::INVAL)?;
+        let entry = retry(|| {
+            let parent = (self.road)(self, &last.parent)?;
+            match parent.kind() {
+                Kind::Directory => entry::find(&parent, &last),
+                Kind::Missing => Err(Errno::NOENT),
+                Kind::File | Kind::Link | Kind::Other => Err(Errno::NOTDIR),
             }
-        }
-        Err(Errno::AGAIN)
+        })?;
+        without_twin(entry).map(Entry::of)
     }
+}
 
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    fn resolve_once(&self, asked: &Asked) -> Result<Resolved, Errno> {
-        match kernel::resolve(self, asked) {
-            Err(Errno::NOSYS | Errno::PERM) => walk(self, asked),
-            answer => answer,
+fn retry<T>(mut attempt: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
+    for _ in 0..TRIES {
+        match attempt() {
+            Err(Errno::AGAIN) => {}
+            answer => return answer,
         }
     }
+    Err(Errno::AGAIN)
+}
 
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    fn resolve_once(&self, asked: &Asked) -> Result<Resolved, Errno> {
-        walk(self, asked)
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn best_road(base: &Base, asked: &Asked) -> Result<Resolved, Errno> {
+    match kernel::resolve(base, asked) {
+        Err(Errno::NOSYS | Errno::PERM) => walk(base, asked),
+        answer => answer,
     }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) fn best_road(base: &Base, asked: &Asked) -> Result<Resolved, Errno> {
+    walk(base, asked)
 }

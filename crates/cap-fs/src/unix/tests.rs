@@ -14,14 +14,18 @@ use tempfile::TempDir;
 use super::asked::Asked;
 use super::object::Id;
 use super::resolved::Resolved;
-use super::root::{Base, Scope};
+use super::root::{Base, Road, Root, Scope, best_road};
 use super::walk::walk;
+#[cfg(target_os = "linux")]
+use crate::ResolveError;
 
 #[cfg(target_os = "linux")]
 mod agreement;
 #[cfg(target_os = "linux")]
 mod corpus;
 mod race;
+#[cfg(target_os = "linux")]
+mod traversal;
 
 /// A folder with a root and, beside it, what nobody may reach.
 struct Ground {
@@ -75,8 +79,10 @@ impl Ground {
 }
 
 /// The two roads, to run a test on both.
-type Road = fn(&Base, &Asked) -> Result<Resolved, Errno>;
 const ROADS: [Road; 2] = [Base::resolve, walk];
+
+/// The same two as a base has them, which asks again when the tree changes meanwhile.
+const ROADS_OF_BASE: [Road; 2] = [best_road, walk];
 
 /// The answer of a tree at rest. Renames anywhere on the machine, as the races make them, let the
 /// system say `EAGAIN` to paths with `..`.
@@ -84,6 +90,17 @@ fn settled<T>(mut ask: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
     loop {
         match ask() {
             Err(Errno::AGAIN) => {}
+            answer => return answer,
+        }
+    }
+}
+
+/// The same through the public interface.
+#[cfg(target_os = "linux")]
+fn at_rest<T>(mut ask: impl FnMut() -> Result<T, ResolveError>) -> Result<T, ResolveError> {
+    loop {
+        match ask() {
+            Err(ResolveError::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => {}
             answer => return answer,
         }
     }
@@ -115,6 +132,10 @@ fn number(path: &Path) -> (u64, u64) {
 fn number_of(found: &Resolved) -> (u64, u64) {
     let stat = rustix::fs::fstat(found).unwrap();
     assert_eq!(Id::of(&stat), found.id());
+    numbers(&stat)
+}
+
+fn numbers(stat: &rustix::fs::Stat) -> (u64, u64) {
     #[allow(clippy::useless_conversion, reason = "the width differs between platforms")]
     (u64::try_from(stat.st_dev).unwrap(), u64::from(stat.st_ino))
 }

@@ -8,9 +8,10 @@ use rustix::fs::FileType;
 use rustix::io::Errno;
 
 use super::asked::{Asked, Piece};
-use super::object::{self, Handle};
-use super::resolved::{Entry, Resolved};
+use super::object::{self, Handle, Id};
+use super::resolved::{Resolved, Spot};
 use super::root::{Base, Scope};
+use super::spelling;
 
 /// As many links as Linux follows in one path.
 const MAX_LINKS: usize = 40;
@@ -26,7 +27,7 @@ pub(super) fn walk(base: &Base, asked: &Asked) -> Result<Resolved, Errno> {
     if asked.is_absolute() && base.scope == Scope::Beneath {
         return Err(Errno::XDEV);
     }
-    let mut walk = Walk { base, below: Vec::new(), pending: Vec::new(), links: 0, entry: None };
+    let mut walk = Walk { base, below: Vec::new(), pending: Vec::new(), links: 0, asked: None };
     walk.push(&asked.pieces, Origin::Caller);
     walk.run()
 }
@@ -39,7 +40,8 @@ struct Walk<'a> {
     /// What is still to go, the next piece last.
     pending: Vec<Step>,
     links: usize,
-    entry: Option<Entry>,
+    /// Where the last name of the caller stands.
+    asked: Option<Spot>,
 }
 
 struct Step {
@@ -67,7 +69,7 @@ impl Walk<'_> {
             }
         }
         let real = self.real();
-        Resolved::directory(self.here().clone(), real, self.entry)
+        Resolved::directory(self.here().clone(), real, self.asked)
     }
 
     fn go_up(&mut self) -> Result<(), Errno> {
@@ -80,13 +82,17 @@ impl Walk<'_> {
     /// Goes to `name`: into a directory, along a link, or to the end.
     fn go_to(&mut self, name: OsString, origin: Origin) -> Result<Option<Resolved>, Errno> {
         if origin == Origin::Caller && self.is_last() {
-            self.entry = Some(Entry::new(self.here(), &name));
+            self.asked = Some(Spot::new(self.here(), &name));
         }
         let stat = match object::look(self.here(), &name) {
             Ok(stat) => stat,
             Err(Errno::NOENT) => return self.missing(name, origin).map(Some),
             Err(errno) => return Err(errno),
         };
+        // Where nothing but the identity of the object is asked for, every spelling will do.
+        if self.base.scope == Scope::Beneath {
+            spelling::check(self.here(), &name, Id::of(&stat))?;
+        }
         match object::file_type(&stat) {
             FileType::Directory => self.enter(name).map(|()| None),
             FileType::Symlink => self.follow(&name).map(|()| None),
@@ -129,8 +135,8 @@ impl Walk<'_> {
         match object::file_type(&stat) {
             FileType::Directory | FileType::Symlink => Err(Errno::AGAIN),
             _ => {
-                let (real, parent) = (self.real().join(name), self.here().clone());
-                Ok(Resolved::existing(object, &stat, real, parent, self.entry.take()))
+                let (real, holder) = (self.real().join(name), Spot::new(self.here(), name));
+                Ok(Resolved::existing(object, &stat, real, holder, self.asked.take()))
             }
         }
     }
@@ -154,7 +160,7 @@ impl Walk<'_> {
         if names.len() > MAX_MISSING || names.iter().any(|name| name.len() > NAME_MAX) {
             return Err(Errno::NAMETOOLONG);
         }
-        Resolved::missing(self.here().clone(), &self.real(), names, self.entry.take())
+        Resolved::missing(self.here().clone(), &self.real(), names, self.asked.take())
     }
 
     fn push(&mut self, pieces: &[Piece], origin: Origin) {

@@ -66,7 +66,7 @@ fn leads_to(found: &Resolved, lexical: &Path, raw: &Path) -> Result<bool, Errno>
     let system = Base::slash()?;
     let raw = system.resolve(&Asked::path(raw)?)?;
     let lexical = system.resolve(&Asked::path(lexical)?)?;
-    Ok(raw.is_same_object(found) && raw.is_same_object(&lexical) && raw.is_same_entry(&lexical)?)
+    Ok(raw.is_same_object(found) && raw.is_same_object(&lexical) && raw.is_same_spot(&lexical)?)
 }
 
 /// `path` as text has it: `..` takes away the name before it, whatever that name is.

@@ -2,7 +2,10 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "everything in here runs in tests only")]
 
+mod entry;
 mod ground;
+mod operate;
 mod protected;
 mod resolve;
+mod ruling;
 mod witness;

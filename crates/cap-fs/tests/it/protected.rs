@@ -165,3 +165,40 @@ fn a_protected_file_is_touched_by_every_name_and_also_before_it_is_there() {
     fs::write(&policy, "version = 1 # replaced by an editor").unwrap();
     assert!(touches("data/policy.toml", Reach::Object));
 }
+
+#[test]
+fn a_protected_file_is_touched_through_the_link_that_stands_for_it() {
+    let ground = Ground::new();
+    ground.link("data/policy.toml", "sub/real.toml");
+    fs::write(ground.at("data/sub/real.toml"), "version = 1").unwrap();
+    ground.link("data/other", "sub/real.toml");
+    let none: [&Path; 0] = [];
+    let protected = Protected::new(none).unwrap().with_files([ground.at("data/policy.toml")]);
+    let root = Root::open(&ground.at("data")).unwrap();
+    let touches = |path: &str| {
+        let entry = root.resolve_entry(Path::new(path)).unwrap();
+        protected.touches(entry.object(), Reach::Object).unwrap()
+    };
+    assert!(touches("policy.toml") && touches("sub/real.toml"));
+    // To remove another link to it leaves the file as it is.
+    assert!(!touches("other") && !touches("file") && !touches("new"));
+}
+
+#[test]
+fn a_protected_file_that_is_missing_is_touched_by_every_spelling_of_its_name() {
+    let ground = Ground::new();
+    let none: [&Path; 0] = [];
+    let files = [ground.at("data/Policy.toml"), ground.at("data/sub/stra\u{df}e")];
+    let protected = Protected::new(none).unwrap().with_files(files);
+    let root = Root::open(&ground.at("data")).unwrap();
+    let touches = |path: &str| {
+        let found = root.resolve(Path::new(path)).unwrap();
+        protected.touches(&found, Reach::Object).unwrap()
+    };
+    for path in ["Policy.toml", "policy.toml", "POLICY.TOML", "policy.toml.", "sub/STRASSE"] {
+        assert!(touches(path), "{path}");
+    }
+    for path in ["policy.tom", "sub/policy.toml", "policy.toml/x", "strasse", "sub/strase"] {
+        assert!(!touches(path), "{path}");
+    }
+}

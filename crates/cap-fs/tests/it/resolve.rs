@@ -293,3 +293,62 @@ fn following_goes_wherever_the_system_goes() {
     assert!(is_at(&found, &ground.at("secret")));
     assert!(cap_fs::follow(Path::new("relative")).is_err());
 }
+
+/// procfs finds every thread by its number, and lists only the first one of each process: so does a
+/// file system that ignores case with the spellings of a name.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_name_that_its_directory_does_not_list_is_refused() {
+    let thread = || {
+        let this = fs::read_link("/proc/thread-self").unwrap();
+        let [process, _, thread] = this.iter().collect::<Vec<_>>()[..] else { panic!("{this:?}") };
+        let root = Root::open(Path::new("/proc")).unwrap();
+        for (name, listed) in [(process, true), (thread, false)] {
+            let name = Path::new(name);
+            let below = ["status", "./status", "task/../status", "nothing", "nothing/more"];
+            for path in below.map(|below| name.join(below)).iter().chain([&name.to_owned()]) {
+                for answer in [root.resolve(path).map(drop), root.resolve_entry(path).map(drop)] {
+                    match answer {
+                        Err(ResolveError::InvalidName) => assert!(!listed, "{path:?}"),
+                        Ok(()) | Err(ResolveError::Missing) => assert!(listed, "{path:?}"),
+                        Err(error) => panic!("{path:?}: {error:?}"),
+                    }
+                }
+            }
+            assert!(cap_fs::follow(&Path::new("/proc").join(name)).is_ok());
+        }
+    };
+    std::thread::spawn(thread).join().unwrap();
+}
+
+#[test]
+fn names_that_differ_in_case_are_two_names() {
+    let ground = Ground::new();
+    for (name, text) in [("data/Sub", None), ("data/File", Some("capital"))] {
+        match text {
+            None => fs::create_dir(ground.at(name)).unwrap(),
+            Some(text) => fs::write(ground.at(name), text).unwrap(),
+        }
+    }
+    fs::write(ground.at("data/Sub/file"), "another").unwrap();
+    fs::hard_link(ground.at("data/File"), ground.at("data/fILE")).unwrap();
+    for path in ["file", "File", "fILE", "sub/deep/file", "Sub/file", "sub/../Sub/file"] {
+        let found = ground.resolve(path).unwrap();
+        assert!(is_at(&found, &ground.at("data").join(path)), "{path}");
+    }
+    assert_eq!(ground.resolve("FILE").unwrap().kind(), Kind::Missing);
+    assert_eq!(ground.resolve("Sub/deep/file").unwrap().kind(), Kind::Missing);
+}
+
+#[test]
+fn names_of_any_script_are_found_as_they_are_listed() {
+    let ground = Ground::new();
+    for name in ["2024", "K", "caf\u{e9}", "cafe\u{301}x", "\u{65e5}\u{672c}", "a;b", "..."] {
+        fs::create_dir(ground.at("data").join(name)).unwrap();
+        for path in [name.to_owned(), format!("{name}/new"), format!("sub/../{name}/1/2")] {
+            let found = ground.resolve(&path).unwrap();
+            let kind = if path == name { Kind::Directory } else { Kind::Missing };
+            assert_eq!(found.kind(), kind, "{path}");
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! Capabilities that are held, principals that hold several, and calls of several requests.
 
-use cap_core::{DenyCode, Operation, Operations, ResourceType, RootGrant};
+use cap_core::{DenyCode, Meter, Operation, Operations, ResourceType, RootGrant};
 use cap_kernel::{Claim, Target, rule};
 
 use crate::scene::{
@@ -52,9 +52,9 @@ fn a_principals_capabilities_are_tried_in_the_order_of_their_grant() {
     assert_eq!(reserved.capability().unwrap().id(), first.id());
     assert_eq!(record.body().capability, Some(first.id().to_string()));
     // Only the one that was used is charged.
-    let period = cap_core::RateLimit { max: 5, per_seconds: 60 }.period(now());
-    assert_eq!(scene.store.drawn(first.id(), period), Ok(1));
-    assert_eq!(scene.store.drawn(second.id(), period), Ok(0));
+    let period = cap_core::RateLimit::new(5, 60).period(now());
+    assert_eq!(scene.store.drawn(first.id(), Meter::Rate, period), Ok(1));
+    assert_eq!(scene.store.drawn(second.id(), Meter::Rate, period), Ok(0));
 }
 
 #[test]

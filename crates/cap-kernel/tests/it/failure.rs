@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use cap_audit::Decision;
-use cap_core::{Capability, DenyCode};
+use cap_core::{Capability, DenyCode, Meter};
 use cap_crypto::{MacKeyring, OsRandom, Purpose};
 use cap_kernel::{
-    Claim, Epoch, IssueError, Kernel, RevokeError, Simulation, StoreError, Target, rule,
+    Claim, Drawn, Epoch, IssueError, Kernel, RevokeError, Simulation, StoreError, Target, rule,
 };
 
 use crate::scene::{
     Drained, Scene, code, context, decide, kernel_on, limited, now, pass_on, path_grant, read,
-    refusal,
+    read_of, refusal,
 };
 use crate::troubled::{Operation, Troubled};
 
@@ -154,6 +154,31 @@ fn a_counter_that_cannot_be_charged_charges_none_of_the_others() {
         store.heal();
     }
     assert_eq!((calls(&child), calls(&root)), (6, 0));
+}
+
+#[test]
+fn a_store_that_does_not_give_what_is_needed_gives_nothing() {
+    for (max_bytes, max_calls) in [(10, 100), (100, 10)] {
+        let store = Arc::new(Troubled::default());
+        let scene = Scene::on(store.clone());
+        let mut grant = path_grant("agent", "/srv");
+        grant.constraints.max_bytes = Some(max_bytes);
+        grant.constraints.max_calls = Some(max_calls);
+        let capability = scene.grant(grant);
+        let read = |bytes| {
+            let claim = Claim::Held(capability.id());
+            code(&decide(&scene.kernel, &claim, &[read_of("/srv/a", bytes)], now()))
+        };
+        let owner = crate::scene::nobody();
+        let nobody = Drawn::Exhausted { owner, meter: Meter::Bytes, left: 0 };
+        let leased = [vec![], vec![1], vec![5], vec![1, 4], vec![0, 5], vec![1, 5, 1]];
+        for answer in leased.map(Drawn::Leased).into_iter().chain([nobody]) {
+            store.answer_draws(Some(answer.clone()));
+            assert_eq!(read(5), Some(DenyCode::LimitUnavailable), "{answer:?}");
+            store.answer_draws(None);
+        }
+        assert_eq!((0..100).take_while(|_| read(1).is_none()).count(), 10);
+    }
 }
 
 #[test]

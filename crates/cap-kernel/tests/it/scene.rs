@@ -7,8 +7,8 @@ use std::time::Duration;
 use cap_audit::{AuditLog, Body, Durability, Keys, Kind, MemoryRegistry, Reader};
 use cap_core::{
     AbsPath, AccessRequest, Attenuation, Capability, CapabilityId, Constraints, Decision,
-    Delegation, Denial, DenyCode, Evidence, Mapping, Operation, Operations, PathRequest, RateLimit,
-    Resource, ResourceType, RootGrant, ToolRequest,
+    Delegation, Denial, DenyCode, Evidence, Limits, Mapping, Operation, Operations, PathRequest,
+    RateLimit, Resource, ResourceType, RootGrant, ToolRequest,
 };
 use cap_crypto::{MacKeyring, OsRandom, Purpose, RandomError, SecureRandom, SigningKeyring};
 use cap_kernel::{
@@ -149,7 +149,19 @@ pub(crate) fn limited(mut grant: RootGrant, max: u64) -> RootGrant {
 }
 
 pub(crate) const fn per_minute(max: u64) -> RateLimit {
-    RateLimit { max, per_seconds: 60 }
+    RateLimit::new(max, 60)
+}
+
+/// Sets the four limits of `constraints`.
+pub(crate) fn set_limits(constraints: &mut Constraints, limits: Limits) {
+    let Limits { rate_limit, max_calls, max_bytes, budget } = limits;
+    *constraints =
+        Constraints { rate_limit, max_calls, max_bytes, budget, ..core::mem::take(constraints) };
+}
+
+/// The id of a capability that was never granted.
+pub(crate) fn nobody() -> CapabilityId {
+    CapabilityId::new([0xff; 10], now())
 }
 
 /// All that the parent has, for somebody else.
@@ -173,6 +185,12 @@ pub(crate) fn pass_on_limited(principal: &str, max: u64) -> Delegation {
 
 pub(crate) fn read(path: &str) -> AccessRequest {
     let path = PathRequest::lexical(AbsPath::parse(path).unwrap());
+    AccessRequest::new(Resource::Path(path), Operations::NONE.with(Operation::Read))
+}
+
+/// To read `path`, of which nobody but the caller says how long it is.
+pub(crate) fn read_of(path: &str, size: u64) -> AccessRequest {
+    let path = PathRequest { size: Some(size), ..PathRequest::lexical(path.parse().unwrap()) };
     AccessRequest::new(Resource::Path(path), Operations::NONE.with(Operation::Read))
 }
 

@@ -170,6 +170,25 @@ fn widened(owner: &Capability) -> serde_json::Value {
 }
 
 #[test]
+fn a_token_that_leaves_out_one_of_the_limits_of_an_owner_is_refused() {
+    let scene = Scene::new();
+    let mut grant = limited(path_grant("agent", "/srv"), 3);
+    grant.constraints.max_bytes = Some(5);
+    let known = scene.grant(grant);
+    let mut wire = serde_json::to_value(below(&known, pass_on("elsewhere"))).unwrap();
+    for left_out in ["rate_limit", "max_bytes"] {
+        let whole = wire.clone();
+        let limits = wire["inherited_limits"][0].as_object_mut().unwrap();
+        limits.remove(left_out).unwrap();
+        let child: Capability = serde_json::from_value(wire).unwrap();
+        assert_eq!(refusal(&scene.kernel, &scene.token(&child, &[known.id()]), now()), INVALID);
+        wire = whole;
+    }
+    let child: Capability = serde_json::from_value(wire).unwrap();
+    assert_eq!(refusal(&scene.kernel, &scene.token(&child, &[known.id()]), now()), None);
+}
+
+#[test]
 fn a_token_cannot_charge_a_limit_that_is_not_above_it() {
     let scene = Scene::new();
     let victim = scene.grant(limited(path_grant("victim", "/srv"), 3));

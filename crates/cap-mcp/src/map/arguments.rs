@@ -152,7 +152,7 @@ impl<'a> Derivation<'a> {
 
 fn url(text: &str, at: &str) -> Result<Resource, Denial> {
     let url = UrlTarget::parse(text).map_err(|error| refused(DenyCode::UrlInvalid, at, &error))?;
-    Ok(Resource::Url(UrlRequest { url }))
+    Ok(Resource::Url(UrlRequest::lexical(url)))
 }
 
 fn join(at: &str, name: &str) -> String {

@@ -28,7 +28,7 @@ pub(super) fn request(
     if arguments.iter().any(|argument| argument.contains('\0')) {
         return Err(invalid(at, "an argument has a NUL"));
     }
-    Ok(CommandRequest { program, arguments })
+    Ok(CommandRequest { program, arguments, environment: Vec::new() })
 }
 
 fn strings(value: &Value, at: &str) -> Result<Vec<String>, Denial> {

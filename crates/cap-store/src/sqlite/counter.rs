@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use cap_core::CapabilityId;
+use cap_core::{CapabilityId, Meter};
 use cap_kernel::{Draw, Drawn, StoreError, lease_of};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
@@ -28,26 +28,27 @@ impl Counter {
 
 /// Charges a lease to every counter, or none to any.
 pub(super) fn draw(connection: &Connection, draws: &[Draw]) -> Result<Drawn, StoreError> {
-    // An owner may stand in several draws: each sees what those before it have taken.
-    let mut charged: BTreeMap<CapabilityId, Counter> = BTreeMap::new();
+    // A counter may stand in several draws: each sees what those before it have taken.
+    let mut charged: BTreeMap<(CapabilityId, Meter), Counter> = BTreeMap::new();
     let mut leases = Vec::with_capacity(draws.len());
     for draw in draws {
-        let counter = match charged.get(&draw.owner) {
+        let &Draw { owner, meter, period, need, max } = draw;
+        let counter = match charged.get(&(owner, meter)) {
             Some(counter) => *counter,
-            None => load(connection, draw.owner)?,
+            None => load(connection, owner, meter)?,
         };
         // A clock that went back finds the period spent.
-        let used = counter.used_in(draw.period).unwrap_or(draw.max);
-        let units = lease_of(draw.max.saturating_sub(used));
+        let used = counter.used_in(period).unwrap_or(max);
+        let left = max.saturating_sub(used);
+        let units = lease_of(left, need);
         if units == 0 {
-            return Ok(Drawn::Exhausted(draw.owner));
+            return Ok(Drawn::Exhausted { owner, meter, left });
         }
-        let used = used.saturating_add(units);
-        charged.insert(draw.owner, Counter { period: draw.period, used });
+        charged.insert((owner, meter), Counter { period, used: used.saturating_add(units) });
         leases.push(units);
     }
-    for (owner, counter) in charged {
-        save(connection, owner, counter)?;
+    for ((owner, meter), counter) in charged {
+        save(connection, owner, meter, counter)?;
     }
     Ok(Drawn::Leased(leases))
 }
@@ -56,27 +57,41 @@ pub(super) fn draw(connection: &Connection, draws: &[Draw]) -> Result<Drawn, Sto
 pub(super) fn drawn(
     connection: &Connection,
     owner: CapabilityId,
+    meter: Meter,
     period: u64,
 ) -> Result<u64, StoreError> {
-    let counter = load(connection, owner)?;
+    let counter = load(connection, owner, meter)?;
     Ok(counter.used_in(period).unwrap_or(u64::MAX))
 }
 
 /// Reads every counter.
 pub(super) fn check(connection: &Connection) -> Result<(), StoreError> {
-    let wrong: Option<String> = connection
-        .query_row("SELECT owner FROM counters WHERE period < 0 OR used < 0", [], |row| row.get(0))
-        .optional()
+    let mut statement = connection
+        .prepare("SELECT owner, meter, period, used FROM counters")
         .map_err(store_error)?;
-    wrong.map_or(Ok(()), |owner| Err(StoreError::Damaged(format!("the counter of {owner}"))))
+    let mut rows = statement.query([]).map_err(store_error)?;
+    while let Some(row) = rows.next().map_err(store_error)? {
+        let owner: String = row.get(0).map_err(store_error)?;
+        let meter: String = row.get(1).map_err(store_error)?;
+        let numbers: [i64; 2] =
+            [row.get(2).map_err(store_error)?, row.get(3).map_err(store_error)?];
+        let is_known = Meter::ALL.iter().any(|known| known.name() == meter)
+            && owner.parse::<CapabilityId>().is_ok();
+        if !is_known || numbers.iter().any(|number| *number < 0) {
+            return Err(StoreError::Damaged(format!("the counter of {owner}, {meter}")));
+        }
+    }
+    Ok(())
 }
 
-fn load(connection: &Connection, owner: CapabilityId) -> Result<Counter, StoreError> {
+fn load(connection: &Connection, owner: CapabilityId, meter: Meter) -> Result<Counter, StoreError> {
     let row: Option<(i64, i64)> = connection
-        .prepare_cached("SELECT period, used FROM counters WHERE owner = ?1")
+        .prepare_cached("SELECT period, used FROM counters WHERE owner = ?1 AND meter = ?2")
         .and_then(|mut statement| {
             statement
-                .query_row([owner.to_string()], |row| Ok((row.get(0)?, row.get(1)?)))
+                .query_row(params![owner.to_string(), meter.name()], |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                })
                 .optional()
         })
         .map_err(store_error)?;
@@ -86,14 +101,22 @@ fn load(connection: &Connection, owner: CapabilityId) -> Result<Counter, StoreEr
     Ok(Counter { period: unsigned(period)?, used: unsigned(used)? })
 }
 
-fn save(connection: &Connection, owner: CapabilityId, counter: Counter) -> Result<(), StoreError> {
+fn save(
+    connection: &Connection,
+    owner: CapabilityId,
+    meter: Meter,
+    counter: Counter,
+) -> Result<(), StoreError> {
     let (period, used) = (signed(counter.period)?, signed(counter.used)?);
     connection
         .prepare_cached(
-            "INSERT INTO counters (owner, period, used) VALUES (?1, ?2, ?3)
-             ON CONFLICT (owner) DO UPDATE SET period = excluded.period, used = excluded.used",
+            "INSERT INTO counters (owner, meter, period, used) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (owner, meter)
+             DO UPDATE SET period = excluded.period, used = excluded.used",
         )
-        .and_then(|mut statement| statement.execute(params![owner.to_string(), period, used]))
+        .and_then(|mut statement| {
+            statement.execute(params![owner.to_string(), meter.name(), period, used])
+        })
         .map_err(store_error)?;
     Ok(())
 }

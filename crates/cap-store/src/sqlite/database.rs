@@ -14,8 +14,8 @@ use super::place::Place;
 /// `mcpS`: what tells our files from those of others (SQLite file format §1.3.14).
 const APPLICATION_ID: i32 = 0x6d63_7053;
 
-/// The version of [`SCHEMA`].
-const VERSION: i32 = 1;
+/// The version of [`SCHEMA`]. Version 1 had one counter for each owner, that of its rate limit.
+const VERSION: i32 = 2;
 
 /// How often a connection looks again whether it is its turn.
 const PAUSE: Duration = Duration::from_millis(1);
@@ -34,11 +34,6 @@ CREATE TRIGGER changes_are_never_deleted BEFORE DELETE ON changes
     BEGIN SELECT RAISE(ABORT, 'changes are never deleted'); END;
 CREATE TRIGGER changes_are_never_changed BEFORE UPDATE ON changes
     BEGIN SELECT RAISE(ABORT, 'changes are never changed'); END;
-CREATE TABLE counters (
-    owner TEXT PRIMARY KEY,
-    period INTEGER NOT NULL,
-    used INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
 CREATE TABLE sessions (
     id TEXT PRIMARY KEY,
     until TEXT CHECK (until IS NOT NULL OR closed = 1),
@@ -57,8 +52,25 @@ CREATE TABLE logs (
 ) STRICT;
 ";
 
-/// The connection that writes; creates the state where there is none. The caller holds the lock
-/// of openers.
+const COUNTERS: &str = "
+CREATE TABLE counters (
+    owner TEXT NOT NULL,
+    meter TEXT NOT NULL,
+    period INTEGER NOT NULL,
+    used INTEGER NOT NULL,
+    PRIMARY KEY (owner, meter)
+) STRICT, WITHOUT ROWID;
+";
+
+/// What is in the place of a state.
+enum Found {
+    Nothing,
+    Version1,
+    Current,
+}
+
+/// The connection that writes; creates the state where there is none, and brings one of an older
+/// version up to this one. The caller holds the lock of openers.
 pub(super) fn open_writer(place: &Place) -> Result<Connection, OpenError> {
     place.refuse_other_than_file()?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
@@ -67,15 +79,19 @@ pub(super) fn open_writer(place: &Place) -> Result<Connection, OpenError> {
     let mut connection =
         Connection::open_with_flags(place.database(), flags).map_err(store_error)?;
     set_bound(&mut connection, OPEN_BOUND)?;
-    let is_new = recognise(&connection, place)?;
-    if is_new {
+    let found = recognise(&connection, place)?;
+    if matches!(found, Found::Nothing) {
         place.close_database_to_others()?;
     }
     place.refuse_exposed_database()?;
     configure(&connection)?;
-    if is_new {
-        create(&mut connection)?;
-        place.sync()?;
+    match found {
+        Found::Nothing => {
+            create(&mut connection)?;
+            place.sync()?;
+        }
+        Found::Version1 => migrate_from_1(&mut connection)?,
+        Found::Current => {}
     }
     set_bound(&mut connection, BUSY_BOUND)?;
     Ok(connection)
@@ -101,8 +117,8 @@ pub(super) fn check(connection: &Connection) -> Result<(), StoreError> {
     if first == "ok" { Ok(()) } else { Err(StoreError::Damaged(first)) }
 }
 
-/// Whether the file is new; otherwise it is a state of this version. Changes nothing.
-fn recognise(connection: &Connection, place: &Place) -> Result<bool, OpenError> {
+/// What the file is. Changes nothing.
+fn recognise(connection: &Connection, place: &Place) -> Result<Found, OpenError> {
     let path = place.database();
     let not_a_state = |reason: String| OpenError::NotAState { path: path.clone(), reason };
     let number = |sql| connection.query_row(sql, [], |row| row.get::<_, i32>(0));
@@ -121,12 +137,13 @@ fn recognise(connection: &Connection, place: &Place) -> Result<bool, OpenError> 
         Err(error) => return Err(store_error(error).into()),
     };
     match (application, version) {
-        (APPLICATION_ID, VERSION) => Ok(false),
+        (APPLICATION_ID, VERSION) => Ok(Found::Current),
+        (APPLICATION_ID, 1) => Ok(Found::Version1),
         (APPLICATION_ID, found) if found > VERSION => {
             Err(OpenError::Newer { path, found, known: VERSION })
         }
         (APPLICATION_ID, found) => Err(not_a_state(format!("its version is {found}"))),
-        (0, 0) if items == 0 => Ok(true),
+        (0, 0) if items == 0 => Ok(Found::Nothing),
         (found, _) => Err(not_a_state(format!("its application id is {found:#010x}"))),
     }
 }
@@ -153,14 +170,30 @@ fn harden(connection: &Connection) -> rusqlite::Result<()> {
 }
 
 fn create(connection: &mut Connection) -> Result<(), StoreError> {
-    let create = |connection: &mut Connection| {
+    apply(connection, &format!("{SCHEMA}{COUNTERS}PRAGMA application_id = {APPLICATION_ID};"))
+}
+
+/// A program that knows version 1 alone and has the state open can draw nothing from then on.
+fn migrate_from_1(connection: &mut Connection) -> Result<(), StoreError> {
+    let counters = format!(
+        "ALTER TABLE counters RENAME TO counters_of_version_1;
+         {COUNTERS}
+         INSERT INTO counters (owner, meter, period, used)
+             SELECT owner, 'rate', period, used FROM counters_of_version_1;
+         DROP TABLE counters_of_version_1;"
+    );
+    apply(connection, &counters)
+}
+
+/// Runs `sql`, after which the state is of this version, or changes nothing.
+fn apply(connection: &mut Connection, sql: &str) -> Result<(), StoreError> {
+    let apply = |connection: &mut Connection| {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        transaction.execute_batch(SCHEMA)?;
-        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.execute_batch(sql)?;
         transaction.pragma_update(None, "user_version", VERSION)?;
         transaction.commit()
     };
-    create(connection).map_err(store_error)
+    apply(connection).map_err(store_error)
 }
 
 /// SQLite's own waiting sleeps for up to 100 ms at a time, which is far longer than a writer

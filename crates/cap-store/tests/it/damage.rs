@@ -1,7 +1,8 @@
 use std::fs;
 
+use cap_core::Meter;
 use cap_kernel::{Draw, Drawn, Epoch, StateStore as _, StoreError};
-use cap_testkit::state_store::{at, draw, id, revocation};
+use cap_testkit::state_store::{at, draw, exhausted, id, revocation};
 use rusqlite::TransactionBehavior;
 
 use crate::Home;
@@ -127,22 +128,22 @@ fn a_draw_that_fails_halfway_charges_nothing() {
     home.tool().execute_batch(&poison).unwrap();
     assert!(store.draw(&[draw(1, 0, 80), draw(2, 0, 80), draw(3, 0, 80)]).is_err());
     for owner in 1..4 {
-        assert_eq!(store.drawn(id(owner), 0), Ok(0));
+        assert_eq!(store.drawn(id(owner), Meter::Rate, 0), Ok(0));
     }
 }
 
 #[test]
-fn an_owner_in_several_draws_at_once_never_exceeds_its_limit() {
+fn a_counter_in_several_draws_at_once_never_exceeds_its_limit() {
     let home = Home::new();
     let store = home.open();
     let twice = |max| [draw(1, 0, max), draw(1, 0, max)];
-    assert_eq!(store.draw(&twice(1)), Ok(Drawn::Exhausted(id(1))));
-    assert_eq!(store.drawn(id(1), 0), Ok(0));
+    assert_eq!(store.draw(&twice(1)), Ok(exhausted(draw(1, 0, 1), 0)));
+    assert_eq!(store.drawn(id(1), Meter::Rate, 0), Ok(0));
     assert_eq!(store.draw(&twice(80)), Ok(Drawn::Leased(vec![10, 8])));
-    assert_eq!(store.drawn(id(1), 0), Ok(18));
+    assert_eq!(store.drawn(id(1), Meter::Rate, 0), Ok(18));
     let newer_first = [draw(1, 1, 80), draw(1, 0, 80)];
-    assert_eq!(store.draw(&newer_first), Ok(Drawn::Exhausted(id(1))));
-    assert_eq!(store.drawn(id(1), 0), Ok(18));
+    assert_eq!(store.draw(&newer_first), Ok(exhausted(draw(1, 0, 1), 0)));
+    assert_eq!(store.drawn(id(1), Meter::Rate, 0), Ok(18));
 }
 
 #[test]
@@ -151,7 +152,7 @@ fn a_period_that_a_counter_cannot_hold_is_an_error() {
     let store = home.open();
     let failed = store.draw(&[draw(1, 0, 80), Draw { period: u64::MAX, ..draw(2, 0, 80) }]);
     assert!(matches!(failed, Err(StoreError::Failed(_))), "{failed:?}");
-    assert_eq!(store.drawn(id(1), 0), Ok(0));
+    assert_eq!(store.drawn(id(1), Meter::Rate, 0), Ok(0));
 }
 
 #[test]
@@ -165,6 +166,8 @@ fn verify_reads_every_table() {
     let log = "INSERT INTO logs (log, node, folder, seq, hash, state)";
     for (sql, undo, hint) in [
         ("UPDATE counters SET used = -1", "UPDATE counters SET used = 1", "the counter of"),
+        ("UPDATE counters SET period = -1", "UPDATE counters SET period = 1", "the counter of"),
+        ("UPDATE counters SET meter = 'x'", "UPDATE counters SET meter = 'rate'", "the counter of"),
         ("UPDATE sessions SET until = 'soon'", "DELETE FROM sessions", "session "),
         (&format!("{log} VALUES ('x', 'n', 'f', 0, 'h', 'open')"), "DELETE FROM logs", "log x: "),
         (

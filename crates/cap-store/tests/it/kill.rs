@@ -8,7 +8,8 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-use cap_kernel::{Change, Drawn, Epoch, StateStore as _, StoreError, Target};
+use cap_core::Meter;
+use cap_kernel::{Change, Draw, Drawn, Epoch, StateStore as _, StoreError, Target};
 use cap_store::SqliteStore;
 use cap_testkit::state_store::{at, draw, id, revocation};
 
@@ -20,7 +21,10 @@ const WORKERS: u64 = 2;
 const SPAN: u64 = 1_000_000;
 /// Changes of one commit, all with one number.
 const PARTS: usize = 3;
-const LIMIT: u64 = 1_000_000;
+/// So much that no lease is less than the most that one may be.
+const LIMIT: u64 = 1_000_000_000;
+/// Bytes that go with each of these units.
+const BYTES: u64 = 5;
 
 const FOLDER: &str = "CAP_STORE_TEST_FOLDER";
 const FIRST: &str = "CAP_STORE_TEST_FIRST";
@@ -55,8 +59,10 @@ fn nothing_acknowledged_is_lost_when_processes_are_killed() {
         assert_eq!(changes.len() % PARTS, 0, "half a commit");
         assert_whole(&changes, &acknowledged);
         // What was drawn just before the end may not have been told.
-        let charged = store.drawn(id(0), 0).unwrap();
+        let charged = store.drawn(id(0), Meter::Rate, 0).unwrap();
         assert!(drawn <= charged && charged <= LIMIT, "{drawn} {charged}");
+        let bytes = store.drawn(id(0), Meter::Bytes, 0).unwrap();
+        assert_eq!(bytes, charged * BYTES, "one was charged without the other");
         let gone = firsts.map(id);
         let mut abandoned = store.abandoned_sessions(at(0)).unwrap();
         abandoned.sort_unstable();
@@ -183,7 +189,9 @@ fn what_a_worker_does() {
             }
         }
         say("committed", number);
-        if let Ok(Drawn::Leased(units)) = store.draw(&[draw(0, 0, LIMIT)]) {
+        // Both leases are of the same number of calls.
+        let bytes = Draw { meter: Meter::Bytes, need: BYTES, ..draw(0, 0, LIMIT * BYTES) };
+        if let Ok(Drawn::Leased(units)) = store.draw(&[draw(0, 0, LIMIT), bytes]) {
             say("drawn", units[0]);
         }
     }

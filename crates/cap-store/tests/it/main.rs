@@ -12,6 +12,7 @@ mod conformance;
 mod damage;
 #[cfg(unix)]
 mod kill;
+mod migration;
 mod opening;
 mod registry;
 mod sessions;

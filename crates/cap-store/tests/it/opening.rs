@@ -92,10 +92,10 @@ fn a_file_of_another_program_is_refused_and_left_alone() {
 fn a_state_of_a_newer_version_is_refused_and_left_alone() {
     let home = Home::new();
     home.open().commit(&[revocation(1)]).unwrap();
-    home.tool().execute_batch("PRAGMA user_version = 2").unwrap();
+    home.tool().execute_batch("PRAGMA user_version = 3").unwrap();
     let refused = refusal(&home);
-    assert!(matches!(refused, OpenError::Newer { found: 2, known: 1, .. }), "{refused:?}");
-    home.tool().execute_batch("PRAGMA user_version = 1").unwrap();
+    assert!(matches!(refused, OpenError::Newer { found: 3, known: 2, .. }), "{refused:?}");
+    home.tool().execute_batch("PRAGMA user_version = 2").unwrap();
     assert_eq!(home.open().epoch(), Ok(Epoch(1)));
 }
 

@@ -1,15 +1,15 @@
 //! What must hold of every capability that is read.
 
 use cap_core::{
-    AbsPath, AccessRequest, Attenuation, Capability, CommandRequest, Delegation, Kind, Kinds,
-    Mapping, Operation, Operations, PathRequest, Reach, Resource, ToolRequest, UrlRequest,
-    UrlTarget,
+    AbsPath, AccessRequest, Addresses, Attenuation, Capability, CommandRequest, Delegation, Kind,
+    Kinds, Mapping, Operation, Operations, PathRequest, Reach, Resource, ResourceType, RootGrant,
+    ToolRequest, UrlRequest, UrlTarget,
 };
 use chrono::Duration;
 use serde_json::{Map, Value, json};
 
 use crate::naive;
-use crate::strategy::id;
+use crate::strategy::{granted_at, id};
 
 pub(super) fn round_trips(capability: &Capability) {
     let text = capability.to_json();
@@ -36,6 +36,22 @@ pub(super) fn agrees_with_the_model(capability: &Capability) {
     }
 }
 
+/// A capability of type `any` with these constraints, and its wire form; none if they are refused
+/// when read, or permit nothing.
+pub(super) fn constrained(constraints: &Value) -> Option<(Capability, Value)> {
+    let grant = RootGrant {
+        principal: "agent".parse().unwrap(),
+        resource_type: ResourceType::Any,
+        resource: "*".to_owned(),
+        operations: Operations::ALL,
+        constraints: serde_json::from_value(constraints.clone()).ok()?,
+        expires_at: None,
+    };
+    let capability = Capability::grant(id(0), grant, granted_at()).ok()?;
+    let wire = serde_json::from_str(&capability.to_json()).unwrap();
+    Some((capability, wire))
+}
+
 pub(super) fn delegates_no_more_than_it_has(capability: &Capability) {
     let delegation = Delegation {
         principal: capability.principal().clone(),
@@ -60,12 +76,12 @@ pub(super) fn delegates_no_more_than_it_has(capability: &Capability) {
 }
 
 /// Whether the naive matcher, which tries everything, ends in good time.
-fn is_tame(text: &str) -> bool {
+pub(super) fn is_tame(text: &str) -> bool {
     text.len() <= 64 && text.matches(['*', '?']).count() <= 3 || !text.contains(['*', '?'])
 }
 
 /// Every text in the value, member names included.
-fn collect_texts(value: &Value, texts: &mut Vec<String>) {
+pub(super) fn collect_texts(value: &Value, texts: &mut Vec<String>) {
     match value {
         Value::String(text) => texts.push(text.clone()),
         Value::Array(items) => items.iter().for_each(|item| collect_texts(item, texts)),
@@ -86,13 +102,13 @@ fn requests(texts: &[String]) -> Vec<AccessRequest> {
     for text in texts.iter().map(String::as_str).chain(others).take(40) {
         let text = text.replace("**", "a/b").replace('*', "a").replace('?', "b");
         requests.extend(path_requests(&text));
-        requests.extend(UrlTarget::parse(&text).ok().map(of_url));
-        requests.extend(UrlTarget::parse(&format!("https://{text}/x")).ok().map(of_url));
+        let with_host = format!("https://{text}/x");
+        for url in [&text, &with_host] {
+            requests.extend(UrlTarget::parse(url).into_iter().flat_map(|url| urls(&url, texts)));
+        }
         requests.extend(tool_request(&text, texts));
         requests.push(AccessRequest::new(Resource::Method(text.clone()), Operations::CALL));
-        let command = CommandRequest { program: text, arguments: Vec::new() };
-        let execute = Operations::NONE.with(Operation::Execute);
-        requests.push(AccessRequest::new(Resource::Command(command), execute));
+        requests.extend(commands(&text, texts));
     }
     requests
 }
@@ -112,8 +128,38 @@ fn path_requests(text: &str) -> Vec<AccessRequest> {
     ]
 }
 
-fn of_url(url: UrlTarget) -> AccessRequest {
-    AccessRequest::new(Resource::Url(UrlRequest { url }), Operations::NONE.with(Operation::Read))
+/// With and without a method and addresses that the texts have.
+fn urls(url: &UrlTarget, texts: &[String]) -> Vec<AccessRequest> {
+    let method = texts.iter().find(|text| text.bytes().all(|byte| byte.is_ascii_uppercase()));
+    let addresses: Vec<_> = texts
+        .iter()
+        .filter_map(|text| text.split('/').next()?.parse().ok())
+        .chain(["93.184.216.34".parse().unwrap()])
+        .take(2)
+        .collect();
+    let said = UrlRequest {
+        url: url.clone(),
+        method: method.cloned(),
+        addresses: Addresses::Resolved(addresses),
+    };
+    let read = Operations::NONE.with(Operation::Read);
+    [UrlRequest::lexical(url.clone()), said]
+        .map(|url| AccessRequest::new(Resource::Url(url), read))
+        .to_vec()
+}
+
+/// Without arguments, and with some of the texts for arguments and variables.
+fn commands(program: &str, texts: &[String]) -> Vec<AccessRequest> {
+    let at = texts.iter().position(|text| text == program).map_or(0, |at| at + 1);
+    let next = |count| texts.iter().skip(at).take(count).cloned().collect::<Vec<_>>();
+    let execute = Operations::NONE.with(Operation::Execute);
+    [(next(0), next(0)), (next(1), next(0)), (next(2), next(1)), (vec!["-x".to_owned()], next(0))]
+        .map(|(arguments, environment)| {
+            let program = program.to_owned();
+            let command = CommandRequest { program, arguments, environment };
+            AccessRequest::new(Resource::Command(command), execute)
+        })
+        .to_vec()
 }
 
 fn tool_request(name: &str, texts: &[String]) -> Option<AccessRequest> {

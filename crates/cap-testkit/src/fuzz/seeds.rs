@@ -7,11 +7,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cap_audit::{AuditLog, Decision, Durability, Kind, MemoryRegistry, Record};
 use cap_core::Capability;
 use chrono::Duration;
+use proptest::collection::vec;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
-use super::{Fixed, issue, signers};
-use crate::strategy::{capability, granted_at, tree};
+use super::{Fixed, issue, request, signers};
+use crate::strategy::{access_request, capability, granted_at, instant, tree};
 
 /// Capabilities, roots and delegated ones.
 pub fn capabilities() -> Vec<Vec<u8>> {
@@ -21,6 +22,75 @@ pub fn capabilities() -> Vec<Vec<u8>> {
     let trees: Vec<_> = (0..8).map(|_| tree().new_tree(&mut runner).unwrap().current()).collect();
     let delegated = trees.iter().flat_map(|tree| tree.places().map(|place| tree.at(place).clone()));
     roots.into_iter().chain(delegated).map(|one| one.to_json().into_bytes()).collect()
+}
+
+/// A few capabilities with a few requests.
+pub fn meets() -> Vec<Vec<u8>> {
+    let mut runner = TestRunner::deterministic();
+    let case = (vec(capability(), 3), vec((access_request(), instant()), 12));
+    let mut lines = |_| {
+        let (capabilities, requests) = case.new_tree(&mut runner).unwrap().current();
+        let requests = requests.iter().filter_map(|(request, now)| request::write(request, *now));
+        let lines: Vec<_> = capabilities.iter().map(Capability::to_json).chain(requests).collect();
+        lines.join("\n").into_bytes()
+    };
+    (0..24).map(&mut lines).collect()
+}
+
+/// Paths and patterns.
+pub fn paths() -> Vec<Vec<u8>> {
+    [
+        &["/", "/**", "/a"][..],
+        &["/srv/data", "/srv/data/../data/./a.txt", "/srv/database"],
+        &["/srv/*/b?.txt", "/srv/a/b1.txt", "/srv//a///bc.txt/"],
+        &["/a/**/z/**", "/a/**", "/a/b/c/z", "/a/z/b"],
+        &["/a/%2e%2e/b", "/a/%2E%2Fb", "/a/%zz"],
+        &["/é/日本/e\u{301}", "/é/*", "/?/**"],
+        &["/..", "/../../etc/passwd", "/etc"],
+        &["a/b", "", "/a\0b", "/a\nb", "~", "C:\\a"],
+    ]
+    .map(joined)
+    .to_vec()
+}
+
+/// URLs with patterns, hosts and addresses.
+pub fn urls() -> Vec<Vec<u8>> {
+    [
+        &["https://a.example/a/b", "https://a.example/a", "*.example", "93.184.216.34"][..],
+        &["HTTPS://B.A.Example:443/../a?q#f", "https://*.a.example", "a.example", "*"],
+        &["http://127.0.0.1:8080/", "http://127.0.0.1:8080", "127.0.0.1", "10.0.0.1", "::1"],
+        &["http://0x7f.1/", "*", "::ffff:127.0.0.1", "64:ff9b::a00:1", "2002:a00:1::1"],
+        &["http://[::ffff:10.1.2.3]:80/", "[::1]", "2001::f5fe:fdfc", "2606:4700::1"],
+        &["ws://localhost:9000", "ws://localhost:9000", "localhost", "fe80::1", "224.0.0.1"],
+        &["https://xn--bcher-kva.example/", "https://bücher.example", "*.example"],
+        &["https://user:pw@a.example/", "file:///etc/passwd", "https://printer", "x.local"],
+        &["ht\ntps://a.ex\tample/%2e%2e/%2fetc", "https://a.example/", "https://a.example./"],
+        &["git://a.example/x", "data:,x", "https://a.example:0/", "https://①②⑦.0.0.1/"],
+    ]
+    .map(joined)
+    .to_vec()
+}
+
+/// Calls of programs with what may be called.
+pub fn argument_vectors() -> Vec<Vec<u8>> {
+    let vectors: [&[&[&str]]; 8] = [
+        &[&["git", "status"], &["git", "status"], &["git", "log", "--oneline", "*"]],
+        &[&["git", "log", "--oneline", "x"], &["git", "log", "--oneline", "*"], &["ls"]],
+        &[&["git", "show", "a", "b", "c"], &["git", "show", "**"], &["git", "**", "--", "**"]],
+        &[&["git", "-c", "core.pager=x"], &["git", "*", "*"], &["git", "-*", "?*"]],
+        &[&["ls", "-la", "/a"], &["git", "**"]],
+        &[&["rm", "a\nb", "c"], &["rm", "a\n*", "?"], &["rm", "**"]],
+        &[&["x", "", "\0"], &["x", "", "**"]],
+        &[&["git"], &["git"], &["*", "**"]],
+    ];
+    let bytes = |vectors: &[&[&str]]| {
+        vectors.iter().map(|vector| joined(vector)).collect::<Vec<_>>().join(&0xFE)
+    };
+    vectors.map(bytes).to_vec()
+}
+
+fn joined(texts: &[&str]) -> Vec<u8> {
+    texts.iter().map(|text| text.as_bytes()).collect::<Vec<_>>().join(&0xFF)
 }
 
 /// Policies: the documented ones, and one with everything in it.
@@ -141,6 +211,20 @@ mod tests {
     fn every_seed_is_a_good_input() {
         for capability in capabilities() {
             Capability::from_json(text(&capability)).unwrap();
+        }
+        for meet in meets() {
+            let lines: Vec<&str> = text(&meet).lines().collect();
+            for capability in &lines[..3] {
+                Capability::from_json(capability).unwrap();
+            }
+            assert!(lines.len() > 8);
+            for line in &lines[3..] {
+                let (request, now) = request::read(line).unwrap();
+                assert_eq!(request::write(&request, now).as_deref(), Some(*line));
+            }
+        }
+        for vectors in argument_vectors() {
+            assert!(super::super::argv::Case::new(&vectors).is_some());
         }
         for line in messages() {
             cap_mcp::read(&line).unwrap();

@@ -1,6 +1,11 @@
-//! Arguments of tools (AAT-02 §3.3, §3.4).
+//! Arguments of tools (AAT-02 §3.3, §3.4, and the extensions).
 
+use std::net::IpAddr;
+
+use cap_core::{AbsPath, UrlTarget};
 use serde_json::{Map, Value};
+
+use super::{address, glob, text, url};
 
 /// Every named argument is there, unless it is optional, and as it must be; an unnamed one is
 /// refused, unless `*` is named.
@@ -18,22 +23,53 @@ pub(super) fn all_hold(rules: &Value, arguments: &Map<String, Value>) -> bool {
 
 fn holds(rule: &Value, value: &Value) -> bool {
     let list = |name: &str| rule[name].as_array().unwrap();
+    let within = |means: &dyn Fn(&str) -> bool| list("within").iter().any(|one| means(text(one)));
     match rule["constraint_type"].as_str().unwrap() {
         "all" => list("constraints").iter().all(|one| holds(one, value)),
         "any" => list("constraints").iter().any(|one| holds(one, value)),
+        "cidr" => value
+            .as_str()
+            .and_then(|value| value.parse::<IpAddr>().ok())
+            .is_some_and(|value| address::is_in(&rule["within"], value)),
         "contains" => {
             items(value).is_some_and(|items| list("required").iter().all(|one| is_in(one, items)))
         }
         "exact" => is_exact(value) && are_equal(&rule["value"], value),
+        "glob" => {
+            value.as_str().is_some_and(|value| glob::means_text(text(&rule["pattern"]), value))
+        }
+        "length" => length(value).is_some_and(|length| {
+            let bound = |name: &str| rule.get(name).map(|bound| bound.as_u64().unwrap());
+            bound("min").is_none_or(|min| length >= min)
+                && bound("max").is_none_or(|max| length <= max)
+        }),
         "not_one_of" => is_exact(value) && !is_in(value, list("excluded")),
         "one_of" => is_exact(value) && is_in(value, list("values")),
+        "path" => value
+            .as_str()
+            .and_then(|value| AbsPath::parse(value).ok())
+            .is_some_and(|path| within(&|pattern| glob::means(pattern, path.as_str()))),
         "range" => number(value).is_some_and(|value| is_in_range(rule, value)),
         "subset" => {
             items(value).is_some_and(|items| items.iter().all(|one| is_in(one, list("allowed"))))
         }
+        "url" => value
+            .as_str()
+            .and_then(|value| UrlTarget::parse(value).ok())
+            .is_some_and(|url| within(&|pattern| url::means(pattern, &url.to_string()))),
         "wildcard" => true,
         _ => false,
     }
+}
+
+/// Characters of a string, or items of an array.
+fn length(value: &Value) -> Option<u64> {
+    let length = match value {
+        Value::String(text) => text.chars().count(),
+        Value::Array(items) => items.len(),
+        _ => return None,
+    };
+    u64::try_from(length).ok()
 }
 
 fn is_in_range(rule: &Value, value: f64) -> bool {

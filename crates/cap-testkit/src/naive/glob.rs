@@ -1,4 +1,4 @@
-//! Paths and path patterns.
+//! Paths and path patterns, and texts in segments like paths.
 
 /// Whether `pattern` means `path`: without wildcards, the path and everything below it; with them,
 /// the whole path, segment by segment.
@@ -9,6 +9,12 @@ pub(super) fn means(pattern: &str, path: &str) -> bool {
     } else {
         path.len() >= pattern.len() && path[..pattern.len()] == pattern[..]
     }
+}
+
+/// Whether a pattern means the whole of a text, both as they are.
+pub(super) fn means_text(pattern: &str, text: &str) -> bool {
+    let segments = |text: &str| text.split('/').map(str::to_owned).collect::<Vec<_>>();
+    segments_match(&segments(pattern), &segments(text))
 }
 
 /// The longest beginning of `pattern` without a wildcard.

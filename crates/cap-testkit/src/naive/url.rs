@@ -1,5 +1,7 @@
 //! URLs, by their text.
 
+use std::net::IpAddr;
+
 /// Whether a domain pattern means a host. An address or `localhost` is meant only by its own name.
 pub(super) fn domain_means(pattern: &str, host: &str) -> bool {
     match pattern.strip_prefix("*.") {
@@ -11,17 +13,52 @@ pub(super) fn domain_means(pattern: &str, host: &str) -> bool {
     }
 }
 
-/// Whether a URL pattern means a URL.
+/// Whether a URL pattern means a URL. `*` means every one.
 pub(super) fn means(pattern: &str, url: &str) -> bool {
-    let url = Parts::of(url);
     if pattern == "*" {
-        return !is_local(url.host);
+        return true;
     }
-    let pattern = Parts::of(pattern);
+    let (pattern, url) = (Parts::of(pattern), Parts::of(url));
     pattern.scheme == url.scheme
         && pattern.port == url.port
         && domain_means(pattern.host, url.host)
         && is_below(url.path, pattern.path.trim_end_matches('/'))
+}
+
+/// The port of a URL: the one that it says, or the usual one of its scheme.
+pub(super) fn port(url: &str) -> Option<u64> {
+    Parts::of(url).port.map(u64::from)
+}
+
+/// The address that a host is.
+pub(super) fn address(host: &str) -> Option<IpAddr> {
+    let v6 = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    v6.unwrap_or(host).parse().ok()
+}
+
+/// Whether no public server has this name: it has one label, or ends in one that is not given to
+/// anybody (the registry of RFC 6761; RFC 6762 appendix G; `internal`: ICANN; `localdomain`).
+pub(super) fn is_local_name(host: &str) -> bool {
+    const NEVER_PUBLIC: [&str; 13] = [
+        "alt",
+        "corp",
+        "home",
+        "internal",
+        "intranet",
+        "invalid",
+        "lan",
+        "local",
+        "localdomain",
+        "localhost",
+        "onion",
+        "private",
+        "test",
+    ];
+    let labels: Vec<&str> = host.trim_end_matches('.').split('.').collect();
+    let local_arpa = ["home", "resolver", "service"].map(|name| [name, "arpa"]);
+    labels.len() == 1
+        || labels.last().is_some_and(|last| NEVER_PUBLIC.contains(last))
+        || local_arpa.iter().any(|suffix| labels.ends_with(suffix))
 }
 
 fn is_local(host: &str) -> bool {

@@ -69,12 +69,15 @@ pub(super) fn a_thousand_commits_of_two_are_seen_by_both_in_one_order(stores: [S
 }
 
 pub(super) fn draws_of_many_never_exceed_the_limit_and_reach_it(stores: [Store; 2]) {
-    for max in [3, 40, 1_000] {
-        let draws = [draw(max, 1, max), draw(max + 1, 1, max + 5)];
+    for (max, needs) in [(3, [1, 1]), (40, [1, 3]), (1_000, [1, 1]), (1_001, [7, 50])] {
+        let draws = [
+            Draw { need: needs[0], ..draw(max, 1, max) },
+            Draw { need: needs[1], meter: Meter::Bytes, ..draw(max, 0, 3 * max) },
+        ];
         let work = |store: &Store| {
             let mut units = [0, 0];
             while let Drawn::Leased(leases) = patiently(|| store.draw(&draws)) {
-                assert!(leases.len() == 2 && leases.iter().all(|lease| *lease > 0));
+                assert!(leases.len() == 2 && leases.iter().zip(needs).all(|(a, b)| *a >= b));
                 units = [units[0] + leases[0], units[1] + leases[1]];
             }
             units
@@ -90,20 +93,19 @@ pub(super) fn draws_of_many_never_exceed_the_limit_and_reach_it(stores: [Store; 
             let units = threads.into_iter().map(|thread| thread.join().unwrap());
             units.fold([0, 0], |[a, b], [first, second]| [a + first, b + second])
         });
-        let of = |n: usize| draws[n].max;
-        assert!(units[0] <= of(0) && units[1] <= of(1), "{units:?}");
-        assert!(units[0] == of(0) || units[1] == of(1), "{units:?}");
+        let left: Vec<u64> = (0..2).map(|n| draws[n].max.checked_sub(units[n]).unwrap()).collect();
+        assert!(left[0] < needs[0] || left[1] < needs[1], "{units:?}");
         for (draw, units) in draws.iter().zip(units) {
-            assert_eq!(stores[0].drawn(draw.owner, 1), Ok(units));
+            assert_eq!(stores[0].drawn(draw.owner, draw.meter, draw.period), Ok(units));
         }
     }
 }
 
 pub(super) fn what_one_has_drawn_the_other_cannot_draw([one, other]: [Store; 2]) {
     assert_eq!(one.draw(&[draw(1, 0, 80)]), Ok(Drawn::Leased(vec![10])));
-    assert_eq!(other.drawn(id(1), 0), Ok(10));
+    assert_eq!(other.drawn(id(1), Meter::Rate, 0), Ok(10));
     assert_eq!(draw_all(&*other, draw(1, 0, 80)), 70);
-    assert_eq!(one.draw(&[draw(1, 0, 80)]), Ok(Drawn::Exhausted(id(1))));
+    assert_eq!(one.draw(&[draw(1, 0, 80)]), Ok(exhausted(draw(1, 0, 80), 0)));
 }
 
 pub(super) fn of_those_who_open_a_session_at_once_one_succeeds(stores: [Store; 2]) {
@@ -176,6 +178,6 @@ pub(super) fn what_was_committed_outlives_the_handle([one, other]: [Store; 2]) {
     one.close_session(id(1)).unwrap();
     drop(one);
     assert_eq!(other.changes_since(Epoch(0)), Ok((Epoch(all.len() as u64), all)));
-    assert_eq!(other.drawn(id(1), 0), Ok(10));
+    assert_eq!(other.drawn(id(1), Meter::Rate, 0), Ok(10));
     assert!(other.open_session(id(1), at(60)).is_err());
 }

@@ -6,26 +6,24 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use serde_json::{Map, Value, json};
 
+use super::{argument, command, custom, time, url};
+
 /// Constraints, each present now and then.
 pub fn constraints() -> impl Strategy<Value = Value> {
-    at_most(0.16)
+    with_share(0.085)
 }
 
 /// Constraints, most of them absent: what one of many links adds.
 pub fn few_constraints() -> impl Strategy<Value = Value> {
-    at_most(0.05)
+    with_share(0.03)
 }
 
-fn at_most(share: f64) -> impl Strategy<Value = Value> {
-    let obligations = (
-        weighted(share, (1_u64..9).prop_map(|max| json!({"max": max, "per_seconds": 60}))),
-        weighted(share, (0_u8..=16).prop_map(Value::from)),
-    );
+fn with_share(share: f64) -> impl Strategy<Value = Value> {
     let more = prop_oneof![4 => Just(Vec::new()), 1 => vec(predicates(share), 1..=2)];
-    (predicates(share), obligations, more).prop_map(|(mut set, (rate, depth), and)| {
+    (predicates(share), obligations(share), more).prop_map(|(mut set, obligations, and)| {
         let members = set.as_object_mut().unwrap();
-        members.extend(rate.map(|rate| ("rate_limit".to_owned(), rate)));
-        members.extend(depth.map(|depth| ("max_delegation_depth".to_owned(), depth)));
+        members.extend(obligations);
+        let and: Vec<Value> = and.into_iter().map(without_grants).collect();
         if !and.is_empty() {
             members.insert("and".to_owned(), Value::Array(and));
         }
@@ -33,56 +31,103 @@ fn at_most(share: f64) -> impl Strategy<Value = Value> {
     })
 }
 
-/// The constraints that are predicates of one request.
-fn predicates(share: f64) -> impl Strategy<Value = Value> {
-    let one = move |name: &'static str, value: BoxedStrategy<Value>| {
-        weighted(share, value).prop_map(move |value| Some((name.to_owned(), value?)))
-    };
-    // Paths narrow each other in more ways than the others do.
-    let often = move |name: &'static str, value: BoxedStrategy<Value>| {
-        weighted(share * 3.0, value).prop_map(move |value| Some((name.to_owned(), value?)))
-    };
-    let kinds = || names(&["command", "method", "path", "tool", "url"], 2..=5);
-    let all = vec![
-        one("allowed_domains", some_of(&DOMAINS)).boxed(),
-        one("allowed_extensions", some_of(&EXTENSIONS)).boxed(),
-        one("allowed_methods", some_of(&METHODS)).boxed(),
-        one("allowed_tools", some_of(&TOOLS)).boxed(),
-        one("arguments", arguments().boxed()).boxed(),
-        one("commands", some_of(&["git", "ls", "*"])).boxed(),
-        one("expires_at", super::expiry().prop_map(|at| json!(at.to_rfc3339())).boxed()).boxed(),
-        one("kinds", kinds()).boxed(),
-        one("max_file_size", (0_u64..160).prop_map(Value::from).boxed()).boxed(),
-        one("operations", names(&OPERATIONS, 2..=6)).boxed(),
-        often(
-            "paths",
-            vec(path_pattern().prop_map(Value::from), 0..=3).prop_map(Value::Array).boxed(),
-        )
-        .boxed(),
-        one("protocols", some_of(&["http", "https", "ws"])).boxed(),
-        one("tool_kinds", kinds()).boxed(),
-        one("urls", some_of(&URLS)).boxed(),
-    ];
-    all.prop_map(|members| {
-        Value::Object(members.into_iter().flatten().collect::<Map<String, Value>>())
-    })
+/// A set that may stand under `and`: what only grants something stands at the top.
+fn without_grants(mut set: Value) -> Value {
+    if set["private_networks"] == true {
+        set.as_object_mut().unwrap().remove("private_networks");
+    }
+    set
 }
 
-const DOMAINS: [&str; 7] =
-    ["a.example", "b.a.example", "*.example", "*.a.example", "localhost", "127.0.0.1", "[::1]"];
+/// The constraints that are no predicates of one request: they stand at the top.
+fn obligations(share: f64) -> impl Strategy<Value = Map<String, Value>> {
+    let rate = (2_u64..9, proptest::option::of(1_u64..9)).prop_map(|(max, burst)| {
+        let mut rate = json!({"max": max, "per_seconds": 60});
+        if let Some(burst) = burst.filter(|burst| *burst < max) {
+            rate["burst"] = json!(burst);
+        }
+        rate
+    });
+    let cost = vec((select(&["fs/read", "fs/*", "web/*", "*"][..]), 0_u64..4), 1..=3);
+    let budget = (1_u64..100, cost).prop_map(|(max, cost)| {
+        let cost = cost.into_iter().map(|(tools, units)| (tools.to_owned(), Value::from(units)));
+        json!({"max": max, "cost": cost.collect::<Map<_, _>>()})
+    });
+    vec![
+        member("budget", share / 2.0, budget),
+        member("max_bytes", share / 2.0, (1_u64..1000).prop_map(Value::from)),
+        member("max_calls", share / 2.0, (1_u64..9).prop_map(Value::from)),
+        member("max_delegation_depth", share, (0_u8..=16).prop_map(Value::from)),
+        member("rate_limit", share, rate),
+    ]
+    .prop_map(|members| members.into_iter().flatten().collect())
+}
+
+/// The constraints that are predicates of one request.
+fn predicates(share: f64) -> impl Strategy<Value = Value> {
+    let kinds = || names(&["command", "method", "path", "tool", "url"], 2..=5);
+    let networks = prop_oneof![
+        2 => some_of(&url::NETWORKS),
+        3 => Just(json!(["0.0.0.0/0", "::/0"])),
+    ];
+    let paths = prop_oneof![
+        1 => vec(path_pattern(), 0..=1),
+        8 => vec(path_pattern(), 1..=4),
+    ]
+    .prop_map(Value::from);
+    let (rare, often) = (share / 2.0, share * 3.0);
+    vec![
+        member("allowed_domains", share, some_of(&url::DOMAINS)),
+        member("allowed_extensions", share, some_of(&EXTENSIONS)),
+        member("allowed_methods", share, some_of(&METHODS)),
+        member("allowed_tools", share, some_of(&TOOLS)),
+        member("arguments", share, argument::arguments()),
+        member("cidr", share, networks),
+        member("command_args", share, command::command_args()),
+        member("commands", share, some_of(&command::PROGRAMS)),
+        // Without a registry it refuses everything.
+        member("custom", share / 5.0, custom()),
+        member("environment", share, command::environment()),
+        member("expires_at", share, time::expiry().prop_map(instant)),
+        member("kinds", share, kinds()),
+        member("max_file_size", share, (0_u64..160).prop_map(Value::from)),
+        member("methods", share, some_of(&url::METHODS)),
+        member("not_before", rare, time::not_before().prop_map(instant)),
+        member("operations", share, names(&OPERATIONS, 2..=6)),
+        // Paths narrow each other in more ways than the others do.
+        member("paths", often, paths),
+        member("ports", share, url::ports()),
+        // It must be granted.
+        member(
+            "private_networks",
+            often,
+            prop_oneof![1 => Just(false), 3 => Just(true)].prop_map(Value::from),
+        ),
+        member("protocols", share, some_of(&["http", "https", "ws"])),
+        member("time_windows", rare, time::time_windows()),
+        member("tool_kinds", share, kinds()),
+        member("urls", share, some_of(&url::URLS)),
+    ]
+    .prop_map(|members| Value::Object(members.into_iter().flatten().collect()))
+}
+
+/// A constraint, present in this share of the cases.
+fn member(
+    name: &'static str,
+    share: f64,
+    value: impl Strategy<Value = Value> + 'static,
+) -> BoxedStrategy<Option<(String, Value)>> {
+    weighted(share, value).prop_map(move |value| Some((name.to_owned(), value?))).boxed()
+}
+
+fn instant(at: chrono::DateTime<chrono::Utc>) -> Value {
+    json!(at.to_rfc3339())
+}
+
 const EXTENSIONS: [&str; 3] = ["txt", "md", "exe"];
 const METHODS: [&str; 4] = ["prompts/get", "prompts/*", "tasks/*", "*"];
 const TOOLS: [&str; 6] = ["fs/read", "fs/write", "fs/*", "web/fetch", "web/*", "*"];
 const OPERATIONS: [&str; 6] = ["call", "delete", "execute", "list", "read", "write"];
-const URLS: [&str; 7] = [
-    "*",
-    "https://a.example",
-    "https://a.example/a",
-    "https://*.example",
-    "https://*.a.example/a/b",
-    "http://127.0.0.1:8080",
-    "ws://*.example/b",
-];
 
 /// Up to four of these, in any order; rarely none.
 fn some_of(values: &'static [&'static str]) -> BoxedStrategy<Value> {
@@ -115,101 +160,4 @@ pub fn path_pattern() -> impl Strategy<Value = String> {
             join(segments)
         }),
     ]
-}
-
-fn arguments() -> impl Strategy<Value = Value> {
-    let tool = select(&["fs/read", "fs/write", "web/fetch"][..]);
-    vec((tool, argument_rules()), 0..=2).prop_map(|rules| {
-        let rules = rules.into_iter().map(|(tool, rules)| (tool.to_owned(), rules));
-        Value::Object(rules.collect::<Map<String, Value>>())
-    })
-}
-
-/// What the arguments of one tool must be.
-pub fn argument_rules() -> impl Strategy<Value = Value> {
-    let one = (select(&["p", "q", "r"][..]), argument_constraint(), any::<Option<bool>>());
-    let open = proptest::bool::weighted(0.4);
-    (vec(one, 0..=2), open).prop_filter_map("an empty map", |(rules, open)| {
-        let mut map = Map::new();
-        for (name, mut rule, optional) in rules {
-            let members = rule.as_object_mut().unwrap();
-            members.extend(optional.map(|it| ("optional".to_owned(), Value::Bool(it))));
-            map.insert(name.to_owned(), rule);
-        }
-        if open {
-            map.insert("*".to_owned(), json!({"constraint_type": "wildcard"}));
-        }
-        (!map.is_empty()).then_some(Value::Object(map))
-    })
-}
-
-fn argument_constraint() -> impl Strategy<Value = Value> {
-    let list = |name: &'static str, kind: &'static str, least: usize| {
-        vec(value(), least..=3)
-            .prop_map(move |values| json!({"constraint_type": kind, name: values}))
-            .boxed()
-    };
-    let leaf = prop_oneof![
-        scalar().prop_map(|value| json!({"constraint_type": "exact", "value": value})),
-        list("values", "one_of", 1),
-        list("excluded", "not_one_of", 0),
-        list("required", "contains", 0),
-        list("allowed", "subset", 0),
-        range(),
-        Just(json!({"constraint_type": "wildcard"})),
-    ];
-    leaf.prop_recursive(3, 8, 3, |inner| {
-        (select(&["all", "any"][..]), vec(inner, 1..=3))
-            .prop_map(|(kind, each)| json!({"constraint_type": kind, "constraints": each}))
-    })
-}
-
-fn range() -> BoxedStrategy<Value> {
-    let bound = || proptest::option::of((-1_i32..4, any::<bool>(), any::<Option<bool>>()));
-    (bound(), bound())
-        .prop_map(|(min, max)| {
-            let mut rule = json!({"constraint_type": "range"});
-            let mut set = |name: &str, bound: Option<(i32, bool, Option<bool>)>, floor: i32| {
-                let Some((number, half, inclusive)) = bound else { return };
-                let number = f64::from(number.max(floor)) + if half { 0.5 } else { 0.0 };
-                rule[name] = json!(number);
-                if let Some(inclusive) = inclusive {
-                    rule[format!("{name}_inclusive")] = json!(inclusive);
-                }
-            };
-            let floor = min.map_or(i32::MIN, |(number, ..)| number + 1);
-            set("min", min, i32::MIN);
-            set("max", max, floor);
-            rule
-        })
-        .boxed()
-}
-
-/// A JSON value as constraints and arguments have it; no number that is not exact.
-pub(super) fn value() -> impl Strategy<Value = Value> {
-    prop_oneof![
-        6 => scalar(),
-        1 => vec(scalar(), 0..=3).prop_map(Value::Array),
-        1 => (scalar(), scalar()).prop_map(|(x, y)| json!({"x": x, "y": y})),
-        1 => (scalar(), scalar()).prop_map(|(x, y)| json!({"y": y, "x": [x]})),
-    ]
-}
-
-fn scalar() -> impl Strategy<Value = Value> {
-    select(vec![
-        Value::Null,
-        json!(true),
-        json!(0),
-        json!(-0.0),
-        json!(1),
-        json!(1.0),
-        json!(1.5),
-        json!(2),
-        json!(1e20),
-        json!(9_007_199_254_740_992_i64),
-        json!("a"),
-        json!("b"),
-        json!("1"),
-        json!(""),
-    ])
 }

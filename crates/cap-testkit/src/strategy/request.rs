@@ -1,23 +1,25 @@
 //! Requests.
 
 use cap_core::{
-    AbsPath, AccessRequest, Beneath, CommandRequest, DenyCode, Kind, Mapping, Operation,
-    Operations, PathRequest, Physical, Reach, Resource, ToolRequest, UrlRequest, UrlTarget,
+    AbsPath, AccessRequest, Beneath, DenyCode, Kind, Mapping, Operation, Operations, PathRequest,
+    Physical, Reach, Resource, ToolRequest,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use serde_json::{Map, Value, json};
 
+use super::{argument, command_request, url_request};
+
 /// A request of any kind.
 pub fn access_request() -> impl Strategy<Value = AccessRequest> {
     let resource = prop_oneof![
-        1 => select(&["git", "ls", "rm", "*"][..]).prop_map(command),
+        2 => command_request().prop_map(Resource::Command),
         1 => select(&["prompts/get", "prompts/list", "tasks/get", "*"][..])
             .prop_map(|method| Resource::Method(method.to_owned())),
         5 => path_request().prop_map(Resource::Path),
         3 => tool_request().prop_map(Resource::Tool),
-        2 => url().prop_map(Resource::Url),
+        3 => url_request().prop_map(Resource::Url),
     ];
     (resource, few_operations()).prop_map(|(resource, operations)| match (resource, operations) {
         // As callers ask for them, save for the odd one.
@@ -31,28 +33,12 @@ pub fn access_request() -> impl Strategy<Value = AccessRequest> {
 fn few_operations() -> impl Strategy<Value = (Operations, bool)> {
     let set = |operations: Vec<Operation>| operations.into_iter().collect();
     let operations = prop_oneof![
-        12 => subsequence(Operation::ALL.to_vec(), 1..=2).prop_map(set),
+        8 => select(&Operation::ALL[..]).prop_map(|one| Operations::NONE.with(one)),
+        4 => subsequence(Operation::ALL.to_vec(), 2).prop_map(set),
         1 => Just(Operations::NONE),
         1 => Just(Operations::ALL),
     ];
     (operations, proptest::bool::weighted(0.1))
-}
-
-fn command(program: &str) -> Resource {
-    Resource::Command(CommandRequest { program: program.to_owned(), arguments: Vec::new() })
-}
-
-fn url() -> impl Strategy<Value = UrlRequest> {
-    let scheme = select(&["https", "https", "http", "ws"][..]);
-    let host = select(
-        &["a.example", "b.a.example", "c.example", "example", "localhost", "127.0.0.1", "[::1]"][..],
-    );
-    let port = select(&["", "", "", ":8080"][..]);
-    let path = select(&["", "/a", "/a/b", "/a/b/c", "/b", "/ab", "/a/%2fetc", "/a%2F..%2Fb"][..]);
-    (scheme, host, port, path).prop_map(|(scheme, host, port, path)| {
-        let url = UrlTarget::parse(&format!("{scheme}://{host}{port}{path}")).unwrap();
-        UrlRequest { url }
-    })
 }
 
 /// A path over a small alphabet.
@@ -128,7 +114,7 @@ fn mapping() -> impl Strategy<Value = Mapping> {
 
 fn arguments() -> impl Strategy<Value = Map<String, Value>> {
     let rounded = select(vec![json!(9_007_199_254_740_993_i64), json!(u64::MAX)]);
-    let value = prop_oneof![20 => super::constraint::value(), 1 => rounded];
+    let value = prop_oneof![20 => argument::value(), 1 => rounded];
     let name = select(&["p", "p", "q", "r", "s", "*"][..]);
     vec((name, value), 0..=3).prop_map(|members| {
         members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()

@@ -1,4 +1,4 @@
-//! The fuzz bodies, replayed on stable.
+//! The naive model by hand, what the strategies make, and the fuzz bodies, replayed on stable.
 
 #![allow(
     clippy::unwrap_used,
@@ -8,19 +8,27 @@
     reason = "a test that fails panics"
 )]
 
+mod constraints;
+mod naive;
+mod shares;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use cap_testkit::fuzz::{self, seeds};
 
 type Body = (&'static str, fn(&[u8]), fn() -> Vec<Vec<u8>>);
 
-const BODIES: [Body; 6] = [
+const BODIES: [Body; 10] = [
+    ("argv_match", fuzz::argv_match, seeds::argument_vectors),
     ("audit_read", fuzz::audit_read, seeds::logs),
     ("capability_decode", fuzz::capability_decode, seeds::capabilities),
+    ("constraint_meet", fuzz::constraint_meet, seeds::meets),
     ("message_read", fuzz::message_read, seeds::messages),
+    ("path_resolve", fuzz::path_resolve, seeds::paths),
     ("policy_file", fuzz::policy_file, seeds::policies),
     ("token_validate", fuzz::token_validate, seeds::tokens),
     ("tool_table", fuzz::tool_table, seeds::tables),
+    ("url_parse", fuzz::url_parse, seeds::urls),
 ];
 
 /// Every body over its seeds, mutated seeds and noise. `MCP_SECURITY_FUZZ_ITERS` says how many
@@ -69,44 +77,6 @@ fn mutated(seeds: &[Vec<u8>], random: &mut Random) -> Vec<u8> {
 }
 
 fn change(input: &mut Vec<u8>, random: &mut Random) {
-    const TOKENS: [&str; 36] = [
-        "\"",
-        "{",
-        "}",
-        "[",
-        "]",
-        ",",
-        ":",
-        "null",
-        "true",
-        "0",
-        "-1",
-        "1.0",
-        "1e400",
-        "9007199254740993",
-        "\"*\"",
-        "*",
-        "**",
-        "?",
-        "/",
-        "..",
-        "/../",
-        "%2e",
-        "\\u0000",
-        "\\ud800",
-        "\n",
-        "\r",
-        "\0",
-        "\u{feff}",
-        "\u{202e}",
-        "\"and\":[{}],",
-        "\"paths\":[\"/\"],",
-        "\"kinds\":[],",
-        "[paths]",
-        "a.example",
-        "=",
-        "\"id\":1,",
-    ];
     let at = random.below(input.len() + 1);
     let end = at + random.below((input.len() - at).min(24) + 1);
     match random.below(6) {
@@ -120,10 +90,77 @@ fn change(input: &mut Vec<u8>, random: &mut Random) {
         }
         _ => {
             let token = random.choose(&TOKENS);
-            input.splice(at..if random.below(2) == 0 { at } else { end }, token.bytes());
+            let end = if random.below(2) == 0 { at } else { end };
+            input.splice(at..end, token.iter().copied());
         }
     }
 }
+
+/// What means something to one of the readers.
+const TOKENS: [&[u8]; 62] = [
+    b"\"",
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b",",
+    b":",
+    b"null",
+    b"true",
+    b"0",
+    b"-1",
+    b"1.0",
+    b"1e400",
+    b"9007199254740993",
+    b"\"*\"",
+    b"*",
+    b"**",
+    b"?",
+    b"/",
+    b"..",
+    b"/../",
+    b"%2e",
+    b"\\u0000",
+    b"\\ud800",
+    b"\n",
+    b"\r",
+    b"\0",
+    "\u{feff}".as_bytes(),
+    "\u{202e}".as_bytes(),
+    b"\"and\":[{}],",
+    b"\"paths\":[\"/\"],",
+    b"\"kinds\":[],",
+    b"[paths]",
+    b"a.example",
+    b"=",
+    b"\"id\":1,",
+    b"\xFE",
+    b"\xFF",
+    b"-",
+    b"-*",
+    b"--",
+    b"\x7F",
+    b"@",
+    b"\\",
+    b"#",
+    b"%2F",
+    b".",
+    b"*.",
+    b"127.0.0.1",
+    b"0x7f.1",
+    b"[::1]",
+    b"::ffff:10.0.0.1",
+    b"10.0.0.0/8",
+    b"1-65535",
+    b"24:00",
+    b"+14:00",
+    b"\"private_networks\":true,",
+    b"\"command_args\":{},",
+    b"\"environment\":[\"A\"],",
+    b"\"cidr\":[\"::/0\"],",
+    b"\"not_before\":\"2026-11-21T12:00:01Z\",",
+    b"\"custom\":{\"kind\":\"path\"},",
+];
 
 /// SplitMix64.
 struct Random(u64);

@@ -110,6 +110,64 @@ fn a_refusal_says_which_constraint_refused_and_what_would_pass() {
 }
 
 #[test]
+fn every_limit_binds_and_its_refusal_says_what_would_pass() {
+    let place = Place::new();
+    place.write("data/four.txt", "four");
+    place.write("data/ten.txt", "ten bytes!");
+    let data = place.path("data");
+    let read = |path: &str| ("read_file", json!({ "path": path }));
+    let list = ("list_directory", json!({ "path": "." }));
+    for (limit, calls) in [
+        (
+            "rate_limit = { burst = 1, max = 2, per_seconds = 31622400 }",
+            vec![
+                (read("four.txt"), None),
+                (read("four.txt"), Some(("limit-rate", "1 calls in 15811200 s"))),
+            ],
+        ),
+        (
+            "max_calls = 1",
+            vec![
+                (read("four.txt"), None),
+                (read("four.txt"), Some(("limit-calls", "the limit of 1 calls"))),
+                (list.clone(), Some(("limit-calls", "nothing more passes"))),
+            ],
+        ),
+        (
+            "max_bytes = 8",
+            vec![
+                (read("ten.txt"), Some(("limit-bytes", "needs 10, and one that needs at most 8"))),
+                (read("four.txt"), None),
+                (read("four.txt"), None),
+                (read("four.txt"), Some(("limit-bytes", "the limit of 8 bytes"))),
+                (list.clone(), None),
+            ],
+        ),
+        (
+            r#"budget = { max = 3, cost = { "demo/read_file" = 2, "other/*" = 1 } }"#,
+            vec![
+                (list.clone(), Some(("cost-unknown", "tool `demo/list_directory`"))),
+                (read("four.txt"), None),
+                (read("four.txt"), Some(("limit-budget", "needs 2, and one that needs at most 1"))),
+            ],
+        ),
+    ] {
+        let more = format!("[session.constraints]\n{limit}\n");
+        let mut client = place.demo(&folder_policy(&data, &["read", "list"], &more), &data);
+        for ((tool, arguments), refused) in calls {
+            let response = client.call(tool, &arguments);
+            match refused {
+                None => drop(done(&response)),
+                Some((code, said)) => {
+                    let sentence = assert_refused(&response, code);
+                    assert!(sentence.contains(said), "{said}: {sentence}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn a_refusal_tells_no_more_of_the_callers_value_than_is_good() {
     let place = Place::new();
     std::fs::create_dir(place.path("data")).unwrap();

@@ -93,8 +93,7 @@ pub(crate) fn everything(principal: &str) -> RootGrant {
 
 /// At most `max` calls, in a period of 366 days counted from the epoch of Unix.
 pub(crate) fn limited(principal: &str, max: u64) -> RootGrant {
-    let per_seconds = PERIOD;
-    let rate_limit = Some(RateLimit { max, per_seconds });
+    let rate_limit = Some(RateLimit::new(max, PERIOD));
     RootGrant {
         constraints: Constraints { rate_limit, ..Constraints::default() },
         ..everything(principal)

@@ -1,5 +1,6 @@
 //! `check` says what would be decided, and decides nothing.
 
+use cap_core::Meter;
 use cap_kernel::StateStore;
 use serde_json::{Value, json};
 
@@ -204,7 +205,7 @@ fn limits_are_simulated_from_call_to_call_and_nothing_is_charged() {
     let library = Library::open(&scene.place.state());
     let root = id.parse().unwrap();
     let period = u64::try_from(crate::library::now().timestamp()).unwrap() / 31_622_400;
-    assert_eq!(library.store.drawn(root, period), Ok(0));
+    assert_eq!(library.store.drawn(root, Meter::Rate, period), Ok(0));
     drop(library);
     // A guard that has spent is seen, and has all that is left.
     let (mut client, server) = scene.place.play(&text);
@@ -219,6 +220,57 @@ fn limits_are_simulated_from_call_to_call_and_nothing_is_charged() {
         (String::new(), String::new(), rate.into())
     );
     assert_eq!(scene.codes(&calls, &["--capability", id])[0], rate);
+}
+
+#[test]
+fn every_limit_is_granted_shown_and_simulated() {
+    let scene = Scene::new("");
+    let limits = json!({
+        "budget": { "cost": { "*": 1, "demo/read_file": 2 }, "max": 7 },
+        "max_bytes": 2,
+        "max_calls": 4,
+        "rate_limit": { "burst": 3, "max": 9, "per_seconds": 31_622_400 },
+    });
+    let mut ids = Vec::new();
+    // Each alone, and then all of them.
+    let each = limits.as_object().unwrap().iter();
+    let alone = each.map(|(name, limit)| json!({ name.clone(): limit }));
+    for constraints in alone.chain([limits.clone()]) {
+        let granted = scene.place.shell_json(&[
+            "grant",
+            "--principal",
+            "p",
+            "--type",
+            "path",
+            "--resource",
+            &scene.place.text("data"),
+            "--operations",
+            "read",
+            "--constraints",
+            &constraints.to_string(),
+            "--json",
+        ]);
+        let id = granted["capability"]["id"].as_str().unwrap().to_owned();
+        let shown = scene.place.shell_json(&["inspect", &id, "--json"]);
+        assert_eq!(shown["capability"]["constraints"], constraints);
+        let child = scene.place.shell_json(&["delegate", &id, "--principal", "q", "--json"]);
+        let mut inherited = constraints.clone();
+        inherited["owner"] = id.clone().into();
+        assert_eq!(child["capability"]["inherited_limits"], json!([inherited]));
+        ids.push((id, child["capability"]["id"].as_str().unwrap().to_owned()));
+    }
+    let calls = "{\"tool\":\"read_file\",\"arguments\":{\"path\":\"a.txt\"}}\n".repeat(5);
+    let expected = [
+        ["", "", "", "limit-budget", "limit-budget"],
+        ["", "", "limit-bytes", "limit-bytes", "limit-bytes"],
+        ["", "", "", "", "limit-calls"],
+        ["", "", "", "limit-rate", "limit-rate"],
+        ["", "", "limit-bytes", "limit-bytes", "limit-bytes"],
+    ];
+    for ((id, child), expected) in ids.iter().zip(expected) {
+        assert_eq!(scene.codes(&calls, &["--capability", id]), expected);
+        assert_eq!(scene.codes(&calls, &["--capability", child]), expected);
+    }
 }
 
 #[test]

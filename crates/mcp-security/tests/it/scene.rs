@@ -49,7 +49,7 @@ pub(crate) fn path_grant(principal: &str, resource: &str) -> RootGrant {
 pub(crate) fn limited(principal: &str, max: u64) -> RootGrant {
     let mut grant = path_grant(principal, "/srv");
     // A period that no test outlives.
-    grant.constraints.rate_limit = Some(RateLimit { max, per_seconds: 366 * 24 * 3600 });
+    grant.constraints.rate_limit = Some(RateLimit::new(max, 366 * 24 * 3600));
     grant
 }
 

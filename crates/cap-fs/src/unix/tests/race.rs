@@ -5,6 +5,8 @@ use rustix::fs::{RenameFlags, renameat_with};
 
 use super::*;
 
+mod operations;
+
 /// For each test on each road: 40,000 in all.
 const TURNS: usize = 5_000;
 
@@ -15,19 +17,8 @@ fn never_leaves(ground: &Ground, (one, other): (&str, &str), path: &str, allowed
     let allowed: Vec<_> = allowed.iter().map(|path| number(&ground.root().join(path))).collect();
     let (one, other) = (ground.root().join(one), ground.root().join(other));
     let asked = asked(path);
-    let swap = || renameat_with(CWD, &one, CWD, &other, RenameFlags::EXCHANGE).unwrap();
-    swap();
-    swap();
     for road in ROADS {
-        let (stop, swaps) = (AtomicBool::new(false), AtomicU64::new(0));
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                while !stop.load(Ordering::Relaxed) {
-                    swap();
-                    swaps.fetch_add(1, Ordering::Relaxed);
-                }
-            });
-            let _stop = OnDrop(&stop);
+        exchange_while(&one, &other, || {
             for _ in 0..TURNS {
                 if let Ok(found) = road(&base, &asked) {
                     assert!(
@@ -38,8 +29,28 @@ fn never_leaves(ground: &Ground, (one, other): (&str, &str), path: &str, allowed
                 }
             }
         });
-        assert!(swaps.into_inner() > 0);
     }
+}
+
+/// Does `work` while another thread exchanges two names, and says how often it did.
+fn exchange_while(one: &Path, other: &Path, work: impl FnOnce()) -> u64 {
+    let exchange = || renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE).unwrap();
+    let (stop, exchanges) = (AtomicBool::new(false), AtomicU64::new(0));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            // An even number of times, so that afterwards all is as it was.
+            while !stop.load(Ordering::Relaxed) {
+                exchange();
+                exchange();
+                exchanges.fetch_add(2, Ordering::Relaxed);
+            }
+        });
+        let _stop = OnDrop(&stop);
+        work();
+    });
+    let exchanges = exchanges.into_inner();
+    assert!(exchanges > 0);
+    exchanges
 }
 
 /// Stops the other thread, also when an assertion fails.

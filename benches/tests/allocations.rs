@@ -1,0 +1,44 @@
+//! A check allocates nothing, whatever comes of it.
+
+#[path = "../src/check/grant.rs"]
+#[expect(dead_code, reason = "shared with the benchmark, which uses more of it")]
+mod grant;
+#[path = "../src/check/ours.rs"]
+mod ours;
+
+use std::hint::black_box;
+
+use grant::{ALLOWED, ALLOWED_SIX, Call, DENIED, DENIED_SIX, Evaluator, Grant};
+use ours::Ours;
+
+#[test]
+fn a_check_of_what_is_permitted_allocates_nothing() {
+    assert_none(Grant::Plain, &ALLOWED, true);
+    assert_none(Grant::SixConstraints, &ALLOWED_SIX, true);
+}
+
+#[test]
+fn a_check_of_what_is_refused_allocates_nothing() {
+    assert_none(Grant::Plain, &DENIED, false);
+    assert_none(Grant::SixConstraints, &DENIED, false);
+    assert_none(Grant::SixConstraints, &DENIED_SIX, false);
+}
+
+#[test]
+fn allocations_are_counted() {
+    let counted = allocation_counter::measure(|| drop(black_box(Box::new(1))));
+    assert_eq!(counted.count_total, 1);
+}
+
+fn assert_none(grant: Grant, calls: &[Call], permitted: bool) {
+    let mut ours = Ours::new(grant);
+    for call in calls {
+        let mut request = ours.request(call);
+        let mut verdict = !permitted;
+        let counted = allocation_counter::measure(|| {
+            verdict = black_box(ours.permits(black_box(&mut request)));
+        });
+        assert_eq!(verdict, permitted, "{grant:?}, {call:?}");
+        assert_eq!(counted.count_total, 0, "{grant:?}, {call:?}");
+    }
+}
