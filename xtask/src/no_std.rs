@@ -37,8 +37,11 @@ fn compiles_without_std(repo: &Repo, features: &str) -> Result<()> {
 /// Compiles the probe on top of `cap-core` with these features: whether it went well, and what was said.
 fn probe(repo: &Repo, features: &str) -> Result<(bool, String)> {
     let folder = repo.target().join("no-std");
-    let features: Vec<String> =
-        features.split(',').filter(|name| !name.is_empty()).map(|name| format!("{name:?}")).collect();
+    let features: Vec<String> = features
+        .split(',')
+        .filter(|name| !name.is_empty())
+        .map(|name| format!("{name:?}"))
+        .collect();
     let manifest = format!(
         "[package]\nname = \"no-std-probe\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n\
          [dependencies]\ncap-core = {{ path = {:?}, default-features = false, features = [{}] }}\n",
@@ -49,7 +52,8 @@ fn probe(repo: &Repo, features: &str) -> Result<(bool, String)> {
     fs::write(folder.join("Cargo.toml"), manifest).context("the probe's manifest")?;
     fs::write(folder.join("src/lib.rs"), PROBE).context("the probe")?;
     // The same versions as everywhere.
-    fs::copy(repo.path("Cargo.lock"), folder.join("Cargo.lock")).context("the probe's lock file")?;
+    fs::copy(repo.path("Cargo.lock"), folder.join("Cargo.lock"))
+        .context("the probe's lock file")?;
     let manifest = folder.join("Cargo.toml");
     let cmd = repo.cmd("cargo").args(["check", "--quiet", "--manifest-path"]).args([&manifest]);
     let output = cmd.output()?;

@@ -4,11 +4,12 @@ use alloc::vec::Vec;
 use chrono::{DateTime, Utc};
 
 use crate::clause::Clause;
-use crate::clause::check::{is_listed, is_malformed};
+use crate::clause::check::{Sight, is_listed, is_malformed, sight};
 use crate::limits::MAX_CLAUSES;
 use crate::request::{Physical, Resource};
 use crate::{
-    AbsPath, AccessRequest, Constraints, Decision, Kind, Kinds, PathPattern, Refusal, Registry,
+    AbsPath, AccessRequest, Constraints, Decision, DenyCode, Kind, Kinds, PathPattern, Refusal,
+    Registry,
 };
 
 mod explain;
@@ -158,7 +159,11 @@ impl Authority {
         let tool = |clause: &&Arc<Clause>| !matches!(***clause, Clause::Arguments { .. });
         !self.overflow
             && kinds.iter().all(|kind| self.admits(kind))
-            && self.clauses.iter().filter(tool).all(|clause| clause.check(&request, now).is_ok())
+            && self
+                .clauses
+                .iter()
+                .filter(tool)
+                .all(|clause| clause.check(&request, Sight::Whole, now).is_ok())
             && (!self.speaks_of_resources() || is_listed(&request))
     }
 
@@ -203,14 +208,18 @@ impl Authority {
         // SECURITY: the empty set of operations is a subset of every grant.
         let nothing = request.operations.is_empty().then_some(Cause::NoOperation);
         let malformed = is_malformed(request).then_some(Cause::Malformed);
+        let sight = sight(self.clauses(), request);
         let clauses = self.clauses().filter_map(move |clause| {
-            clause.check(request, now).err().map(|code| Cause::Clause(clause, code))
+            let code = clause.check(request, sight, now).err()?;
+            // How long it is, is for the file system to say.
+            let unsaid = sight == Sight::Name && code == DenyCode::SizeUnknown;
+            (!unsaid).then_some(Cause::Clause(clause, code))
         });
         // SECURITY: what must never be touched, or could not be looked at, no authority permits.
         // Asked after the clauses, so that outside the granted folders the answer does not say
         // what is there.
         let physical = match &request.resource {
-            Resource::Path(path) => match path.physical {
+            Resource::Path(path) if sight == Sight::Whole => match path.physical {
                 Physical::Refused(code) => Some(Cause::Physical(code)),
                 _ => None,
             },

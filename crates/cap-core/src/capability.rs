@@ -46,6 +46,9 @@ pub struct RootGrant {
 }
 
 /// What a delegated capability is to be. What is not said is inherited.
+///
+/// A limit above one of the parent's is no widening: every call charges the limits of all ancestors,
+/// too.
 #[derive(Clone, Debug)]
 pub struct Delegation {
     /// Who will hold it.
@@ -97,7 +100,8 @@ pub enum GrantError {
     /// It would permit nothing.
     #[error("the capability would permit nothing")]
     Empty,
-    /// It has more clauses, or a longer wire form, than is allowed.
+    /// It has more clauses, or a longer wire form, than is allowed. The wire form is measured where
+    /// there is one: with feature `serde`.
     #[error("the capability has more clauses, or is longer, than is allowed")]
     TooLarge,
 }
@@ -168,7 +172,8 @@ impl Capability {
         Self::from_wire(wire)
     }
 
-    /// A capability below this one, never wider than it: its authority is the meet of both.
+    /// A capability below this one, never wider than it: its authority is the meet of both. Its
+    /// custom constraints are to be bound again.
     ///
     /// # Errors
     /// When this one may not be delegated, when more was asked for than it has (`Strict`), or when
@@ -197,7 +202,7 @@ impl Capability {
     /// revocation and session are the kernel's to ask about.
     pub fn permits(&self, request: &AccessRequest, now: DateTime<Utc>) -> Decision {
         if self.is_expired(now) {
-            return Decision::Deny(Denial::new(DenyCode::CapabilityExpired));
+            return Decision::Deny(Denial::new(DenyCode::CapabilityExpired).by("expires_at"));
         }
         self.authority.permits(request, now)
     }
@@ -208,7 +213,7 @@ impl Capability {
     /// When the request is not permitted.
     pub fn check(&self, request: &AccessRequest, now: DateTime<Utc>) -> Result<(), Refusal> {
         if self.is_expired(now) {
-            return Err(Refusal::new(DenyCode::CapabilityExpired, None));
+            return Err(Refusal::new(DenyCode::CapabilityExpired, Some("expires_at")));
         }
         self.authority.check(request, now)
     }

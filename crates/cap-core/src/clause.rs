@@ -172,6 +172,8 @@ impl Clause {
         match (self, other) {
             (Self::CommandArguments(a), Self::CommandArguments(b)) => a.beyond(b),
             (Self::Commands(a), Self::Commands(b)) => beyond(a, b, Program::is_within),
+            (Self::Custom(a), Self::Custom(b)) if a.exceeds(b) => alloc::vec![self.one_word()],
+            (Self::Custom(_), Self::Custom(_)) => Vec::new(),
             (Self::Domains(a), Self::Domains(b)) => beyond(a, b, DomainPattern::is_within),
             (Self::Environment(a), Self::Environment(b))
             | (Self::Extensions(a), Self::Extensions(b))

@@ -71,10 +71,10 @@ impl ArgvPattern {
     /// The pattern of these elements; no element at all means no argument at all.
     ///
     /// # Errors
-    /// Over 64 elements or 8 KiB; a NUL, which no argument can have; `**` beside other characters.
+    /// Over 64 elements or 2 KiB; a NUL, which no argument can have; `**` beside other characters.
     pub fn parse(elements: &[String]) -> Result<Self, ConstraintError> {
         if elements.len() > MAX_ARGV_ELEMENTS || bytes(elements) > MAX_ARGV_RULE_BYTES {
-            return Err(wrong("", "a pattern of more than 64 elements or 8 KiB"));
+            return Err(wrong("", "a pattern of more than 64 elements or 2 KiB"));
         }
         let mut kept: Vec<String> = Vec::with_capacity(elements.len());
         for element in elements {
@@ -92,7 +92,7 @@ impl ArgvPattern {
         Ok(Self(kept))
     }
 
-    /// Whether the vector is meant. One of over 128 KiB never is.
+    /// Whether the vector is meant. One of over 122 KiB never is.
     #[must_use]
     pub fn matches(&self, arguments: &[String]) -> bool {
         bytes(arguments) <= MAX_ARGV_BYTES
@@ -180,7 +180,7 @@ impl ArgvRules {
     ///
     /// # Errors
     /// What is no name of a program (`*` is none here); more than 256 programs, or patterns for
-    /// one; more than 8 KiB of patterns for one.
+    /// one; more than 2 KiB of patterns for one.
     pub fn new(
         rules: impl IntoIterator<Item = (String, Vec<ArgvPattern>)>,
     ) -> Result<Self, ConstraintError> {
@@ -192,7 +192,7 @@ impl ArgvRules {
             }
             let size: usize = patterns.iter().map(|pattern| bytes(&pattern.0)).sum();
             if patterns.len() > MAX_ALTERNATIVES || size > MAX_ARGV_RULE_BYTES {
-                return Err(wrong(&program, "more than 256 patterns, or 8 KiB of them"));
+                return Err(wrong(&program, "more than 256 patterns, or 2 KiB of them"));
             }
             if kept.len() >= MAX_ALTERNATIVES {
                 return Err(wrong("", "more than 256 programs"));
@@ -210,10 +210,12 @@ impl ArgvRules {
     /// Whether `program` may be called with these arguments.
     #[must_use]
     pub fn permits(&self, program: &str, arguments: &[String]) -> bool {
-        match self.0.get(program) {
-            Some(patterns) => patterns.iter().any(|pattern| pattern.matches(arguments)),
-            None => arguments.iter().all(|argument| is_plain(argument)),
-        }
+        // The bound is one for all programs: what is not named means `[["**"]]`.
+        bytes(arguments) <= MAX_ARGV_BYTES
+            && match self.0.get(program) {
+                Some(patterns) => patterns.iter().any(|pattern| pattern.matches(arguments)),
+                None => arguments.iter().all(|argument| is_plain(argument)),
+            }
     }
 
     /// Whether everything that `self` permits, `other` permits too, as far as
@@ -238,8 +240,10 @@ impl ArgvRules {
         program: &str,
         arguments: &'a [String],
     ) -> Option<&'a str> {
+        if bytes(arguments) > MAX_ARGV_BYTES {
+            return None;
+        }
         let place = match self.0.get(program) {
-            Some(_) if bytes(arguments) > MAX_ARGV_BYTES => return None,
             Some(patterns) => patterns.iter().map(|pattern| pattern.reach(arguments)).max(),
             None => arguments.iter().position(|argument| !is_plain(argument)),
         };

@@ -2,7 +2,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Timelike, Utc};
 use serde_json::Value;
 
 use crate::clause::Clause;
@@ -23,11 +23,11 @@ mod strict;
 
 pub use self::error::ConstraintError;
 #[cfg(feature = "serde")]
-pub(crate) use self::strict::unique_map;
-#[cfg(feature = "serde")]
 use self::strict::unique_values;
 #[cfg(feature = "serde")]
-pub(crate) use self::strict::{UniqueValue, present, serde_as_object};
+pub(crate) use self::strict::{
+    UniqueValue, instant, present, present_instant, serde_as_object, unique_map,
+};
 
 /// The constraints of a capability by their names on the wire. What is absent does not constrain;
 /// what is present must hold; a list permits what any of its members means.
@@ -110,7 +110,11 @@ pub struct Constraints {
     /// The instant from which nothing is permitted any more.
     #[cfg_attr(
         feature = "serde",
-        serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")
+        serde(
+            default,
+            deserialize_with = "present_instant",
+            skip_serializing_if = "Option::is_none"
+        )
     )]
     pub expires_at: Option<DateTime<Utc>>,
     /// The kinds of requests that may be made at all.
@@ -152,7 +156,11 @@ pub struct Constraints {
     /// The instant before which nothing is permitted yet.
     #[cfg_attr(
         feature = "serde",
-        serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")
+        serde(
+            default,
+            deserialize_with = "present_instant",
+            skip_serializing_if = "Option::is_none"
+        )
     )]
     pub not_before: Option<DateTime<Utc>>,
     /// Operations on resources.
@@ -289,6 +297,13 @@ impl Constraints {
 
     fn check(&self) -> Result<(), ConstraintError> {
         self.check_lengths()?;
+        let instants =
+            [("expires_at", self.expires_at), ("not_before", self.not_before)].into_iter();
+        let fraction =
+            |(_, at): &(_, Option<DateTime<Utc>>)| at.is_some_and(|at| at.nanosecond() != 0);
+        if let Some((field, _)) = instants.into_iter().find(fraction) {
+            return Err(ConstraintError::new(field, "", "instants are whole seconds"));
+        }
         let windows = self.time_windows.as_ref().map(Vec::len);
         if windows.is_some_and(|windows| !(1..=MAX_TIME_WINDOWS).contains(&windows)) {
             return Err(ConstraintError::new("time_windows", "", "1 to 64 windows are wanted"));

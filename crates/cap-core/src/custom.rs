@@ -96,12 +96,28 @@ impl Custom {
         }
     }
 
+    /// Whether everything that `self` permits, `other` permits too.
+    ///
+    /// SECURITY: what is not bound denies now, and may be bound later: to another parameter it says
+    /// nothing. Two meanings under one name are two predicates.
     pub(crate) fn is_within(&self, other: &Self) -> bool {
-        let known = || {
-            let both = self.meaning.as_ref().zip(other.meaning.as_ref());
-            both.is_some_and(|(mine, _)| mine.is_within(&self.parameter, &other.parameter))
-        };
-        self.name == other.name && (self.canonical == other.canonical || known())
+        let equal = self.canonical == other.canonical;
+        self.name == other.name
+            && match (&self.meaning, &other.meaning) {
+                (None, _) => equal,
+                (Some(_), None) => false,
+                (Some(mine), Some(theirs)) => {
+                    let within = || mine.is_within(&self.parameter, &other.parameter);
+                    Arc::ptr_eq(mine, theirs) && (equal || within())
+                }
+            }
+    }
+
+    /// Whether it asks for more than `bound`, whose meaning is that of both.
+    pub(crate) fn exceeds(&self, bound: &Self) -> bool {
+        let known = bound.meaning.as_ref().filter(|known| known.accepts(&self.parameter));
+        let asked = Self { meaning: known.cloned(), ..self.clone() };
+        self.name == bound.name && self.canonical != bound.canonical && !asked.is_within(bound)
     }
 }
 

@@ -15,16 +15,16 @@ pub const MAX_NAME_BYTES: usize = 256;
 /// Bytes of a URL.
 pub const MAX_URL_BYTES: usize = 8 * 1024;
 /// Bytes of a `glob` argument constraint, and of a text that it is asked about.
-pub const MAX_GLOB_BYTES: usize = 8 * 1024;
+pub const MAX_GLOB_BYTES: usize = 1024;
 /// Windows of `time_windows`.
 pub const MAX_TIME_WINDOWS: usize = 64;
 /// Elements of one pattern of `command_args`.
 pub const MAX_ARGV_ELEMENTS: usize = 64;
 /// Bytes of all patterns of `command_args` for one program, with one more for each element.
-pub const MAX_ARGV_RULE_BYTES: usize = 8 * 1024;
-/// Bytes of an argument vector that a pattern may mean, with one more for each argument (Linux
-/// passes no argument longer than this).
-pub const MAX_ARGV_BYTES: usize = 128 * 1024;
+pub const MAX_ARGV_RULE_BYTES: usize = 2 * 1024;
+/// Bytes of an argument vector, with one more for each argument: what a pattern may cost to match is
+/// bounded by this times [`MAX_ARGV_RULE_BYTES`].
+pub const MAX_ARGV_BYTES: usize = 32 * 1024;
 /// Links below a root that a capability may allow at most.
 pub const MAX_DELEGATION_DEPTH: u8 = 16;
 /// Links below a root where a capability does not say.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use cap_audit::{AppendError, AuditLog, Durability, Kind, Record};
 use cap_core::{
     AccessRequest, Capability, CapabilityId, Decision, DelegateError, Delegation, Denial, DenyCode,
-    Evidence, GrantError, Principal, RootGrant, Widening,
+    Evidence, GrantError, Principal, Registry, RootGrant, Widening,
 };
 use cap_crypto::{Mac, MacKeyring, RandomError, SecureRandom};
 use cap_token::Validator;
@@ -109,6 +109,12 @@ impl Kernel {
         };
         drop(kernel.current()?);
         Ok(kernel)
+    }
+
+    /// Says what custom constraints mean, in place of what was said before. Without it, every
+    /// request under a capability that has one is denied.
+    pub fn register_constraints(&self, registry: Registry) {
+        self.state.write().register(registry);
     }
 
     /// Makes verified authority of a claim: good evidence, nothing in its chain revoked, not
@@ -384,7 +390,7 @@ impl Kernel {
         let validator = self.validator.as_ref().ok_or_else(invalid)?;
         let token =
             validator.validate(text, now).map_err(|error| Denial::new(error.deny_code()))?;
-        let capability = Arc::new(token.capability().clone());
+        let capability = Arc::new(token.capability().bind(state.registry()));
         let chain: Arc<[_]> = token.ancestors().iter().copied().chain([capability.id()]).collect();
         if !state.agrees_with(&capability, &chain) {
             return Err(invalid());

@@ -1,7 +1,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use cap_core::{Capability, CapabilityId, Denial, DenyCode, Obligation, Principal};
+use cap_core::{Capability, CapabilityId, Denial, DenyCode, Obligation, Principal, Registry};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::port::{Change, Epoch, SessionId, StoreError, Target};
@@ -19,6 +19,8 @@ pub(crate) struct State {
     revoked: HashSet<CapabilityId>,
     revoked_sessions: HashSet<SessionId>,
     revoked_principals: HashMap<Principal, DateTime<Utc>>,
+    /// What custom constraints mean.
+    registry: Registry,
 }
 
 /// A capability and where it stands in the tree.
@@ -34,6 +36,20 @@ pub(crate) struct Entry {
 impl State {
     pub(crate) const fn epoch(&self) -> Epoch {
         self.epoch
+    }
+
+    /// Gives the custom constraints of every capability, held and to come, their meanings.
+    pub(crate) fn register(&mut self, registry: Registry) {
+        for id in &self.order {
+            if let Some(entry) = self.entries.get_mut(id) {
+                entry.capability = Arc::new(entry.capability.bind(&registry));
+            }
+        }
+        self.registry = registry;
+    }
+
+    pub(crate) const fn registry(&self) -> &Registry {
+        &self.registry
     }
 
     pub(crate) fn entry(&self, id: CapabilityId) -> Option<&Entry> {
@@ -90,7 +106,7 @@ impl State {
     pub(crate) fn apply(&mut self, epoch: Epoch, changes: Vec<Change>) -> Result<(), StoreError> {
         for change in changes {
             match change {
-                Change::Issued { capability, session } => self.issue(*capability, session)?,
+                Change::Issued { capability, session } => self.issue(&capability, session)?,
                 Change::Revoked { target, at } => self.revoke(target, at),
             }
         }
@@ -100,7 +116,7 @@ impl State {
 
     fn issue(
         &mut self,
-        capability: Capability,
+        capability: &Capability,
         session: Option<SessionId>,
     ) -> Result<(), StoreError> {
         let id = capability.id();
@@ -117,7 +133,8 @@ impl State {
         }
         let chain: Arc<[CapabilityId]> = ancestors.iter().copied().chain([id]).collect();
         let session = session.or_else(|| parent.and_then(|parent| parent.session));
-        let entry = Entry { capability: Arc::new(capability), chain, session };
+        let capability = Arc::new(capability.bind(&self.registry));
+        let entry = Entry { capability, chain, session };
         if self.entries.insert(id, entry).is_some() {
             return Err(damaged("was issued twice"));
         }

@@ -2,9 +2,9 @@
 
 pub use cap_core::{
     AbsPath, AccessRequest, Attenuation, Budget, Capability, CapabilityId, CommandRequest,
-    Constraints, Decision, Delegation, Denial, DenyCode, Evidence, Mapping, Operation, Operations,
-    PathRequest, Principal, RateLimit, Resource, ResourceType, RootGrant, ToolName, ToolRequest,
-    UrlRequest, UrlTarget,
+    Constraints, CustomConstraint, Decision, Delegation, Denial, DenyCode, Evidence, Mapping,
+    Operation, Operations, PathRequest, Principal, RateLimit, Registry, Resource, ResourceType,
+    RootGrant, ToolName, ToolRequest, UrlRequest, UrlTarget,
 };
 #[cfg(feature = "kernel")]
 pub use cap_kernel::{Permit, Standing};

@@ -186,7 +186,7 @@ fn glob(members: &Map<String, Value>) -> Result<Glob, ConstraintError> {
     let text = members.get("pattern").and_then(Value::as_str);
     let text = text.ok_or_else(|| wrong("`pattern` is a text"))?;
     Glob::new(text).ok_or_else(|| {
-        ConstraintError::new("arguments", text, "at most 8192 bytes, and `**` a whole segment")
+        ConstraintError::new("arguments", text, "at most 1024 bytes, and `**` a whole segment")
     })
 }
 

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use super::Authority;
 use crate::clause::Clause;
 use crate::clause::words::unmapped;
-use crate::request::{Physical, Resource};
+use crate::request::Resource;
 use crate::{AccessRequest, Denial, DenyCode, Refusal};
 
 /// Why a request is not permitted: the smallest set of reasons, in the order in which they are
@@ -55,33 +55,11 @@ impl Authority {
     /// Every reason for which a request is refused, and what would pass in place of each.
     ///
     /// It tells no more than the presented authority and the caller's own values do: as long as a
-    /// path is refused for where it lies, or leads, nothing is said of what is there, and reasons
-    /// that depend on it are told once it is granted.
+    /// path is refused for its name, nothing is said of what is there, and reasons that depend on it
+    /// are told once it is granted.
     pub fn explain(&self, request: &AccessRequest, now: DateTime<Utc>) -> Explanation {
-        let where_it_lies = |cause: &Cause<'_>| matches!(cause, Cause::Clause(Clause::Paths(_), _));
-        let asked_of_the_file_system = |cause: &Cause<'_>| {
-            matches!(cause, Cause::Clause(Clause::Extensions(_) | Clause::FileSize(_), _))
-        };
-        if !self.causes(request, now).any(|cause| where_it_lies(&cause)) {
-            return Explanation(self.causes(request, now).map(|one| one.denial(request)).collect());
-        }
-        // SECURITY: no oracle for what lies outside.
-        let named = without_facts(request);
-        let seen = self.causes(request, now).filter(|cause| !asked_of_the_file_system(cause));
-        let named_only = self.causes(&named, now).filter(asked_of_the_file_system);
-        let mut causes: Vec<Cause<'_>> = seen.chain(named_only).collect();
-        causes.sort_by(|a, b| a.rank().cmp(&b.rank()));
-        Explanation(causes.iter().map(|cause| cause.denial(request)).collect())
+        Explanation(self.causes(request, now).map(|cause| cause.denial(request)).collect())
     }
-}
-
-/// The request as the caller named it, without what a file system says.
-fn without_facts(request: &AccessRequest) -> AccessRequest {
-    let mut named = request.clone();
-    if let Resource::Path(path) = &mut named.resource {
-        path.physical = Physical::Unknown;
-    }
-    named
 }
 
 /// One thing that stands against a request.
@@ -122,15 +100,6 @@ impl Cause<'_> {
             (Self::Clause(clause, code), _) => clause.denial(*code, request),
             (Self::Unlisted, Resource::Tool(tool)) => unmapped(tool),
             _ => Denial::new(self.refusal().code()),
-        }
-    }
-
-    /// Its place in the order of report.
-    fn rank(&self) -> (u8, Option<&Clause>) {
-        match self {
-            Self::TooLarge | Self::NoOperation | Self::Malformed => (0, None),
-            Self::Clause(clause, _) => (1, Some(clause)),
-            Self::Physical(_) | Self::Unlisted => (2, None),
         }
     }
 }

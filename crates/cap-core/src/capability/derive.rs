@@ -44,6 +44,10 @@ impl Capability {
         // child alone means the meet.
         // SECURITY: what the child's type implies does not count as spelled out: it is worked out
         // again from all clauses, the inherited ones included, and comes out wider.
+        let written = wire.written()?;
+        if parent.resource_type == ResourceType::Any {
+            of_its_type(&mut wire, &written);
+        }
         let mine = Authority::new(wire.written()?);
         let meet = mine.meet(&self.authority);
         if meet.overflows() {
@@ -104,6 +108,20 @@ impl Capability {
             clauses.extend(kinds.map(Clause::Kinds));
         }
         Ok(Authority::new(clauses))
+    }
+}
+
+/// Below type `any`, a capability of one type has the kinds and the tools that it spells out itself:
+/// what it inherits only bounds them.
+fn of_its_type(wire: &mut Wire, written: &[Clause]) {
+    let Some(kind) = wire.resource_type.kind() else { return };
+    let kinds = written.iter().filter_map(Clause::speaks_of).collect::<Kinds>();
+    let kinds = kinds.with(kind).with(Kind::Tool);
+    let wider = wire.constraints.kinds.unwrap_or(kinds);
+    wire.constraints.kinds = Some(kinds.intersection(wider));
+    let names_tools = written.iter().any(|clause| matches!(clause, Clause::Tools(_)));
+    if kind != Kind::Tool && !names_tools && wire.constraints.tool_kinds.is_none() {
+        wire.constraints.tool_kinds = Some(Kinds::NONE.with(kind));
     }
 }
 

@@ -7,7 +7,7 @@ use chrono::{DateTime, Timelike, Utc};
 use crate::clause::Clause;
 use crate::command::ArgvRules;
 #[cfg(feature = "serde")]
-use crate::constraints::present;
+use crate::constraints::{instant, present, present_instant};
 use crate::limits::{MAX_DELEGATION_DEPTH, MAX_NAME_BYTES};
 use crate::{
     Authority, CapabilityId, ConstraintError, Constraints, Kind, Kinds, Obligation, Operation,
@@ -25,12 +25,17 @@ pub(super) struct Wire {
     pub(super) delegation_depth: u8,
     #[cfg_attr(
         feature = "serde",
-        serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")
+        serde(
+            default,
+            deserialize_with = "present_instant",
+            skip_serializing_if = "Option::is_none"
+        )
     )]
     pub(super) expires_at: Option<DateTime<Utc>>,
     pub(super) id: CapabilityId,
     #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Vec::is_empty"))]
     pub(super) inherited_limits: Vec<Obligation>,
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "instant"))]
     pub(super) issued_at: DateTime<Utc>,
     pub(super) operations: Operations,
     #[cfg_attr(

@@ -15,11 +15,21 @@ use crate::{
     UrlRequest,
 };
 
+/// What of a path is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sight {
+    /// Its name, and what a file system says of it.
+    Whole,
+    /// Its name alone.
+    Name,
+}
+
 impl Clause {
     /// `Err` when the clause refuses the request.
     pub(crate) fn check(
         &self,
         request: &AccessRequest,
+        sight: Sight,
         now: DateTime<Utc>,
     ) -> Result<(), DenyCode> {
         match (self, &request.resource) {
@@ -41,7 +51,7 @@ impl Clause {
                 methods.iter().any(|pattern| pattern.matches(method)),
                 DenyCode::MethodNotAllowed,
             ),
-            (_, Resource::Path(path)) => self.check_path(path, request.operations),
+            (_, Resource::Path(path)) => self.check_path(path, request.operations, sight),
             (_, Resource::Tool(tool)) => self.check_tool(tool),
             (_, Resource::Url(url)) => self.check_url(url),
             _ => Ok(()),
@@ -66,11 +76,16 @@ impl Clause {
         }
     }
 
-    fn check_path(&self, path: &PathRequest, operations: Operations) -> Result<(), DenyCode> {
+    fn check_path(
+        &self,
+        path: &PathRequest,
+        operations: Operations,
+        sight: Sight,
+    ) -> Result<(), DenyCode> {
         match self {
-            Self::Paths(patterns) => check_patterns(patterns, path),
-            Self::Extensions(extensions) => check_extension(extensions, path, operations),
-            Self::FileSize(max) => check_size(*max, path, operations),
+            Self::Paths(patterns) => check_patterns(patterns, path, sight),
+            Self::Extensions(extensions) => check_extension(extensions, path, operations, sight),
+            Self::FileSize(max) => check_size(*max, path, operations, sight),
             _ => Ok(()),
         }
     }
@@ -147,14 +162,40 @@ fn check_mapped(kinds: Kinds, request: &ToolRequest) -> Result<(), DenyCode> {
     }
 }
 
-fn check_patterns(patterns: &[PathPattern], request: &PathRequest) -> Result<(), DenyCode> {
+/// How much of the path that `request` names these clauses may judge: where its name alone is
+/// refused, nothing but the name.
+///
+/// SECURITY: a caller must not learn what lies where it may not look.
+pub(crate) fn sight<'a>(
+    mut clauses: impl Iterator<Item = &'a Clause>,
+    request: &AccessRequest,
+) -> Sight {
+    let Resource::Path(path) = &request.resource else {
+        return Sight::Whole;
+    };
+    let outside = |clause: &Clause| match clause {
+        Clause::Paths(patterns) => check_patterns(patterns, path, Sight::Name).is_err(),
+        _ => false,
+    };
+    match path.physical {
+        Physical::Unknown => Sight::Whole,
+        _ if clauses.any(outside) => Sight::Name,
+        _ => Sight::Whole,
+    }
+}
+
+fn check_patterns(
+    patterns: &[PathPattern],
+    request: &PathRequest,
+    sight: Sight,
+) -> Result<(), DenyCode> {
     let meant = |pattern: &PathPattern, path| match request.reach {
         Reach::Object => pattern.matches(path),
         Reach::Subtree => pattern.matches_subtree(path),
     };
     let mut code = DenyCode::PathOutside;
     for pattern in patterns.iter().filter(|pattern| meant(pattern, &request.path)) {
-        match real_beneath(request, pattern) {
+        match real_beneath(request, pattern, sight) {
             Ok(None) => return Ok(()),
             Ok(Some(real)) if meant(pattern, real) => return Ok(()),
             Ok(Some(_)) => code = DenyCode::PathEscapes,
@@ -168,8 +209,10 @@ fn check_patterns(patterns: &[PathPattern], request: &PathRequest) -> Result<(),
 fn real_beneath<'a>(
     request: &'a PathRequest,
     pattern: &PathPattern,
+    sight: Sight,
 ) -> Result<Option<&'a AbsPath>, DenyCode> {
     match &request.physical {
+        _ if sight == Sight::Name => Ok(None),
         Physical::Unknown => Ok(None),
         Physical::Refused(code) => Err(*code),
         Physical::Resolved(roots) => {
@@ -180,9 +223,9 @@ fn real_beneath<'a>(
     }
 }
 
-fn resolved(request: &PathRequest) -> impl Iterator<Item = &Beneath> {
+fn resolved(request: &PathRequest, sight: Sight) -> impl Iterator<Item = &Beneath> {
     let roots = match &request.physical {
-        Physical::Resolved(roots) => roots.as_slice(),
+        Physical::Resolved(roots) if sight == Sight::Whole => roots.as_slice(),
         _ => &[],
     };
     roots.iter().filter(|beneath| beneath.real.is_ok())
@@ -192,24 +235,30 @@ fn check_extension(
     extensions: &BTreeSet<String>,
     request: &PathRequest,
     operations: Operations,
+    sight: Sight,
 ) -> Result<(), DenyCode> {
     if operations.is_subset(Operations::NONE.with(Operation::List)) {
         return Ok(());
     }
-    let real = resolved(request).filter_map(|beneath| beneath.real.as_ref().ok());
+    let real = resolved(request, sight).filter_map(|beneath| beneath.real.as_ref().ok());
     let good = core::iter::once(&request.path)
         .chain(real)
         .all(|path| path.extension().is_some_and(|extension| extensions.contains(extension)));
     holds(good && request.reach == Reach::Object, DenyCode::ExtensionNotAllowed)
 }
 
-fn check_size(max: u64, request: &PathRequest, operations: Operations) -> Result<(), DenyCode> {
+fn check_size(
+    max: u64,
+    request: &PathRequest,
+    operations: Operations,
+    sight: Sight,
+) -> Result<(), DenyCode> {
     let writes = operations.contains(Operation::Write);
     let reads = operations.contains(Operation::Read);
     if !writes && !reads {
         return Ok(());
     }
-    let found = resolved(request).map(|beneath| beneath.size).max();
+    let found = resolved(request, sight).map(|beneath| beneath.size).max();
     let read = if reads { found.or(request.size) } else { Some(0) };
     let written = if writes { request.size } else { Some(0) };
     let size = match request.reach {
@@ -224,12 +273,13 @@ fn check_size(max: u64, request: &PathRequest, operations: Operations) -> Result
 fn check_networks(networks: &[IpNet], request: &UrlRequest) -> Result<(), DenyCode> {
     let literal = request.url.address();
     let resolved: &[_] = match &request.addresses {
+        Addresses::Unknown if literal.is_none() => return Err(DenyCode::AddressUnknown),
         Addresses::Unknown => &[],
+        Addresses::Resolved(addresses) if addresses.is_empty() => {
+            return Err(DenyCode::AddressUnknown);
+        }
         Addresses::Resolved(addresses) => addresses,
     };
-    if literal.is_none() && resolved.is_empty() {
-        return Err(DenyCode::AddressUnknown);
-    }
     let inside = literal.iter().chain(resolved).all(|address| cidr_admits(networks, *address));
     holds(inside, DenyCode::AddressNotAllowed)
 }

@@ -84,6 +84,9 @@ impl Clause {
             Self::HttpMethods(methods) => wanted(methods),
             Self::Kinds(kinds) => wanted(kinds.iter()),
             Self::Methods(methods) => wanted(methods),
+            Self::Networks(networks) if code == DenyCode::AddressUnknown => {
+                alloc::format!("the same, resolved to addresses in {},", wanted(networks))
+            }
             Self::Networks(networks) => alloc::format!("addresses in {}", wanted(networks)),
             Self::Operations(granted) => wanted(helpful(*granted, request)),
             Self::Paths(patterns) => below(patterns, request),

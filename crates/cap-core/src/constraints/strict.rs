@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::marker::PhantomData;
 
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
@@ -129,6 +130,40 @@ where
     }
 
     deserializer.deserialize_map(MapVisitor(PhantomData))
+}
+
+/// Reads an instant that may be absent: RFC 3339 §5.6, whole seconds.
+pub(crate) fn present_instant<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<DateTime<Utc>>, D::Error> {
+    instant(deserializer).map(Some)
+}
+
+/// Reads an instant: RFC 3339 §5.6, whole seconds. chrono alone reads much more than that.
+pub(crate) fn instant<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<DateTime<Utc>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let wrong = || D::Error::custom("an RFC 3339 instant of whole seconds is wanted");
+    let (time, offset) = text.split_at_checked(19).ok_or_else(wrong)?;
+    let leap = time.ends_with(":60");
+    if !has_shape(time, "0000-00-00T00:00:00") || leap || !is_offset(offset) {
+        return Err(wrong());
+    }
+    DateTime::parse_from_rfc3339(&text).map(|at| at.to_utc()).map_err(|_| wrong())
+}
+
+fn is_offset(text: &str) -> bool {
+    text == "Z" || ["+00:00", "-00:00"].iter().any(|shape| has_shape(text, shape))
+}
+
+/// Whether digits stand where `shape` has a digit, and its own characters elsewhere.
+fn has_shape(text: &str, shape: &str) -> bool {
+    let fits = |(byte, wanted): (u8, u8)| match wanted {
+        b'0'..=b'9' => byte.is_ascii_digit(),
+        _ => byte == wanted,
+    };
+    text.len() == shape.len() && text.bytes().zip(shape.bytes()).all(fits)
 }
 
 /// Reads a map of any JSON values, no member twice at any depth.

@@ -201,6 +201,8 @@ crate::id::deserialize_from_str!(DomainPattern, UrlPattern);
 
 #[cfg(all(test, feature = "url"))]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that fails panics")]
+
     use alloc::string::ToString;
     use alloc::vec::Vec;
 

@@ -382,12 +382,12 @@ fn what_are_no_rules_is_refused_when_it_is_read() {
         (element("a\\u0000b"), "no argument can have a NUL"),
         (element("a**"), "`a**`: `**` must be a whole element"),
         (element("***"), "`**` must be a whole element"),
-        (element(&"a".repeat(8192)), "more than 64 elements or 8 KiB"),
-        (format!(r#"{{"git":[[{}]]}}"#, repeated(r#""a""#, 65)), "more than 64 elements or 8 KiB"),
+        (element(&"a".repeat(2048)), "more than 64 elements or 2 KiB"),
+        (format!(r#"{{"git":[[{}]]}}"#, repeated(r#""a""#, 65)), "more than 64 elements or 2 KiB"),
         (format!(r#"{{"git":[{}]}}"#, repeated("[]", 257)), "`git`: more than 256 patterns"),
         (
-            format!(r#"{{"git":[{}]}}"#, repeated(&format!(r#"["{}"]"#, "a".repeat(4096)), 2)),
-            "8 KiB",
+            format!(r#"{{"git":[{}]}}"#, repeated(&format!(r#"["{}"]"#, "a".repeat(1024)), 2)),
+            "2 KiB",
         ),
         (format!("{{{programs}}}"), "more than 256 programs"),
     ] {
@@ -395,7 +395,7 @@ fn what_are_no_rules_is_refused_when_it_is_read() {
         assert!(error.contains(words), "{text:.60}: {error}");
     }
     for text in [
-        element(&"a".repeat(8191)),
+        element(&"a".repeat(2047)),
         format!(r#"{{"git":[[{}]]}}"#, repeated(r#""a""#, 64)),
         format!(r#"{{"git":[{}]}}"#, repeated(r#"["a"]"#, 256)),
         format!("{{{}}}", programs.replace(r#","p256":[]"#, "")),
@@ -411,12 +411,12 @@ fn what_are_no_rules_is_refused_when_it_is_read() {
 fn a_vector_that_no_system_would_pass_is_meant_by_no_pattern() {
     let echo = rules(json!({"echo": [["*"], ["**"]]}));
     let one = |bytes: usize| ["x".repeat(bytes)];
-    assert!(echo.permits("echo", &one(128 * 1024 - 1)));
+    assert!(echo.permits("echo", &one(32 * 1024 - 1)));
     let rules = rules(json!({"echo": [["x*"], ["x*", "**"]]}));
-    assert!(rules.permits("echo", &one(128 * 1024 - 1)));
-    assert!(!rules.permits("echo", &one(128 * 1024)));
-    assert!(!rules.permits("echo", &vec![String::from("x"); 64 * 1024 + 1]));
-    assert!(rules.permits("echo", &vec![String::from("x"); 64 * 1024]));
+    assert!(rules.permits("echo", &one(32 * 1024 - 1)));
+    assert!(!rules.permits("echo", &one(32 * 1024)));
+    assert!(!rules.permits("echo", &vec![String::from("x"); 16 * 1024 + 1]));
+    assert!(rules.permits("echo", &vec![String::from("x"); 16 * 1024]));
 }
 
 #[test]

@@ -399,7 +399,7 @@ fn an_expiry_among_the_constraints_ends_everything() {
 
 #[test]
 fn the_lifetime_ends_everything_whatever_the_request() {
-    let mut grant = root_grant(cap_core::ResourceType::Path, "/srv", json!({}));
+    let mut grant = root_grant(ResourceType::Path, "/srv", json!({}));
     grant.expires_at = Some(granted_at() + Duration::hours(1));
     let brief =
         cap_core::Capability::grant(cap_testkit::strategy::id(0), grant, granted_at()).unwrap();

@@ -107,3 +107,26 @@ fn names_and_parameters_are_read_strictly() {
     let id = cap_testkit::strategy::id(0);
     assert!(Capability::grant(id, control, granted_at()).is_err());
 }
+
+#[test]
+fn what_one_side_does_not_know_the_meet_denies_in_either_order() {
+    let bound = prefixed(json!("tasks/")).bind(&registry());
+    let unbound = prefixed(json!("tasks/"));
+    for meet in
+        [bound.authority().meet(unbound.authority()), unbound.authority().meet(bound.authority())]
+    {
+        assert!(!meet.permits(&method("tasks/get"), granted_at()).is_allow());
+        assert!(meet.bind(&registry()).permits(&method("tasks/get"), granted_at()).is_allow());
+    }
+}
+
+#[test]
+fn a_strict_child_may_restate_what_the_meaning_finds_narrower() {
+    let parent = prefixed(json!("tasks/")).bind(&registry());
+    for narrower in ["tasks/", "tasks/g"] {
+        let asked = asked(json!({"custom": {"acme:prefix": narrower}}));
+        let narrowed = child(&parent, asked).bind(&registry());
+        assert!(permits(&narrowed, &method("tasks/get")), "{narrower}");
+        assert_eq!(permits(&narrowed, &method("tasks/list")), narrower == "tasks/");
+    }
+}

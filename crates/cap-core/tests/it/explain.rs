@@ -78,7 +78,24 @@ fn outside_the_granted_folders_nothing_is_told_of_what_is_there() {
     assert_eq!(text, explained(9, Ok("/srv/a/x.txt")).0);
     assert_eq!(text, explained(9, Ok("/srv/a/x.png")).0);
     let codes: Vec<_> = explanation.reasons().iter().map(cap_core::Denial::code).collect();
-    assert_eq!(codes, [DenyCode::PathOutside, DenyCode::SizeUnknown]);
+    assert_eq!(codes, [DenyCode::PathOutside]);
+}
+
+#[test]
+fn what_lies_outside_is_refused_for_its_name_alone_whatever_it_is() {
+    let narrowed =
+        child(&constrained(json!({"paths": ["/srv"]})), asked(json!({"paths": ["/srv/a"]})));
+    let seen = |physical| {
+        let request = on_path(cap_core::PathRequest { physical, ..path("/srv/b/x") }, READ);
+        (denial(&narrowed, &request), narrowed.explain(&request, granted_at()))
+    };
+    let plain = seen(Physical::Unknown);
+    assert_eq!(plain.0.code(), DenyCode::PathOutside);
+    for code in [DenyCode::StateProtected, DenyCode::PathEscapes, DenyCode::PathUnresolved] {
+        assert_eq!(seen(Physical::Refused(code)), plain);
+        let led = found("/srv/b/x", "/srv", Err(code), 0);
+        assert_eq!(seen(led.physical), plain);
+    }
 }
 
 #[test]

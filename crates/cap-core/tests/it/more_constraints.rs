@@ -285,3 +285,72 @@ fn bad_values_are_named_with_their_field() {
         assert!(!granted, "{bad}");
     }
 }
+
+#[test]
+fn the_length_of_an_argument_vector_is_bounded_for_every_program() {
+    let named =
+        grant(ResourceType::Command, "*", json!({"command_args": {"git": [["**"], ["-v"]]}}));
+    let narrowed = child(&named, asked(json!({"command_args": {}})));
+    let long = "x".repeat(cap_core::limits::MAX_ARGV_BYTES);
+    for capability in [&named, &narrowed] {
+        for program in ["git", "ls"] {
+            assert!(!permits(capability, &run(program, &[&long], &[])), "{program}");
+            assert!(permits(capability, &run(program, &[&long[2..]], &[])), "{program}");
+        }
+    }
+}
+
+#[test]
+fn an_empty_answer_of_a_resolver_is_no_address() {
+    let granted = constrained(json!({"cidr": ["10.0.0.0/8"]}));
+    let literal = fetch("http://10.0.0.1/", None, Some(&[]));
+    assert_refused(
+        &granted,
+        &literal,
+        DenyCode::AddressUnknown,
+        "cidr",
+        &["resolved to addresses"],
+    );
+}
+
+#[test]
+fn a_child_of_one_type_has_no_kind_that_it_did_not_ask_for() {
+    let parent = constrained(json!({"commands": ["git"], "allowed_tools": ["fs/*", "mail/send"]}));
+    let mut delegation = asked(json!({}));
+    delegation.resource_type = Some(ResourceType::Path);
+    delegation.resource = Some("/data".into());
+    let paths = child(&parent, delegation);
+    assert!(permits(&paths, &read("/data/a")));
+    assert!(!permits(&paths, &run("git", &[], &[])));
+    let kinds = |kind| Some(cap_core::Kinds::NONE.with(kind));
+    assert!(permits(&paths, &tool("fs/read", json!({}), kinds(cap_core::Kind::Path))));
+    assert!(!permits(&paths, &tool("mail/send", json!({}), kinds(cap_core::Kind::Method))));
+}
+
+#[test]
+fn instants_are_whole_seconds_of_rfc_3339() {
+    let read = |at: &str| {
+        let text = json!({"not_before": at, "expires_at": at}).to_string();
+        serde_json::from_str::<cap_core::Constraints>(&text).is_ok()
+    };
+    for good in ["2026-11-22T12:00:00Z", "2026-11-22T12:00:00+05:30", "2026-11-22T12:00:00-00:00"] {
+        assert!(read(good), "{good}");
+    }
+    for bad in [
+        "2026-11-22T12:00:00.5Z",
+        "2026-11-22T12:00:60Z",
+        "2026-11-22T2 :00:00Z",
+        "2026-11-22T1:00:00Z",
+        "+2026-11-22T12:00:00Z",
+        "2026-11-22T12:00:00+0100",
+        "2026-11-22T12:00:00UTC",
+        " 2026-11-22T12:00:00Z",
+        "2026-11-22T12:00:00Z ",
+        "2026-11-22 12:00:00Z",
+        "2026-13-22T12:00:00Z",
+        "2026-11-22T12:00:00",
+        "２026-11-22T12:00:00Z",
+    ] {
+        assert!(!read(bad), "{bad}");
+    }
+}

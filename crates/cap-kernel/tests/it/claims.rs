@@ -1,7 +1,14 @@
 //! Capabilities that are held, principals that hold several, and calls of several requests.
 
-use cap_core::{DenyCode, Meter, Operation, Operations, ResourceType, RootGrant};
+use std::sync::Arc;
+
+use cap_core::{
+    AccessRequest, CustomConstraint, Denial, DenyCode, Meter, Operation, Operations, Registry,
+    ResourceType, RootGrant,
+};
 use cap_kernel::{Claim, Target, rule};
+use chrono::{DateTime, Utc};
+use serde_json::Value;
 
 use crate::scene::{
     Scene, after, code, context, decide, limited, now, path_grant, read, refusal, reserve, tool,
@@ -138,11 +145,46 @@ fn a_denial_that_is_handed_in_is_the_ruling() {
     let scene = Scene::new();
     let capability = scene.grant(limited(path_grant("agent", "/srv"), 5));
     let authority = scene.kernel.verify(&Claim::Held(capability.id()), now()).unwrap();
-    let denial = cap_core::Denial::new(DenyCode::MessageInvalid);
+    let denial = Denial::new(DenyCode::MessageInvalid);
     let ruling = rule(context(), Err(denial.clone()), Ok(&authority), now());
     assert_eq!(ruling.decision().denial(), Some(&denial));
     assert_eq!(ruling.capability().unwrap().id(), capability.id());
     assert!(ruling.charges().is_empty());
     let (reserved, _) = scene.kernel.reserve(ruling, now());
     assert_eq!(reserved.decision().denial(), Some(&denial));
+}
+
+/// Permits what its parameter says.
+#[derive(Debug)]
+struct Says;
+
+impl CustomConstraint for Says {
+    fn accepts(&self, parameter: &Value) -> bool {
+        parameter.is_boolean()
+    }
+
+    fn permits(&self, parameter: &Value, _: &AccessRequest, _: DateTime<Utc>) -> bool {
+        parameter == &Value::Bool(true)
+    }
+}
+
+#[test]
+fn a_custom_constraint_decides_where_the_kernel_knows_it_and_denies_elsewhere() {
+    let scene = Scene::new();
+    let registry = || Registry::new().with("acme:says", Arc::new(Says));
+    let granted = |scene: &Scene, says: bool| {
+        let mut grant = path_grant("agent", "/srv");
+        grant.constraints.custom.insert("acme:says".into(), says.into());
+        Claim::Held(scene.grant(grant).id())
+    };
+    let before = granted(&scene, true);
+    let ask = |scene: &Scene, claim: &Claim| decide(&scene.kernel, claim, &[read("/srv/a")], now());
+    let unknown = ask(&scene, &before);
+    assert_eq!(unknown.denial().map(Denial::code), Some(DenyCode::ConstraintUnknown));
+    scene.kernel.register_constraints(registry());
+    assert!(ask(&scene, &before).is_allow());
+    let (yes, no) = (granted(&scene, true), granted(&scene, false));
+    assert!(ask(&scene, &yes).is_allow());
+    let refused = ask(&scene, &no);
+    assert_eq!(refused.denial().map(Denial::code), Some(DenyCode::ConstraintRefused));
 }

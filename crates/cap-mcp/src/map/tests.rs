@@ -383,6 +383,7 @@ fn a_command_is_a_program_and_its_arguments() {
     let git = |arguments: &[&str]| CommandRequest {
         program: "git".into(),
         arguments: arguments.iter().map(|&argument| argument.into()).collect(),
+        environment: Vec::new(),
     };
     assert_eq!(
         command(&beside, r#"{"program":"git","args":["log","$(x)"]}"#),

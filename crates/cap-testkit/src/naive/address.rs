@@ -13,7 +13,7 @@ pub(super) fn all_are_in(networks: &Value, request: &UrlRequest) -> bool {
     let literal = url::address(request.url.host());
     let known = match &request.addresses {
         Addresses::Unknown => literal.is_some(),
-        Addresses::Resolved(addresses) => literal.is_some() || !addresses.is_empty(),
+        Addresses::Resolved(addresses) => !addresses.is_empty(),
     };
     known && all(request).iter().all(|address| is_in(networks, *address))
 }

@@ -3,6 +3,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use cap_audit::{AuditLog, Durability, Keys, LogRegistry, MemoryRegistry};
+use cap_core::Registry;
 use cap_crypto::{KeyringError, MacKeyring, OsRandom, Purpose, SigningKeyring};
 use cap_kernel::{Kernel, MemoryStore, StateStore, StoreError};
 #[cfg(feature = "store")]
@@ -98,6 +99,14 @@ impl Security {
         let opened = Self::assemble(store.clone(), macs, Some(validator), &logs, log_keys, store)?;
         opened.clean_up()?;
         Ok(opened)
+    }
+
+    /// The same, to which `registry` says what custom constraints mean. Without it, every request
+    /// under a capability that has one is denied.
+    #[must_use]
+    pub fn with_constraints(self, registry: Registry) -> Self {
+        self.kernel.register_constraints(registry);
+        self
     }
 
     fn assemble(
