@@ -1,6 +1,9 @@
 //! `cargo xtask release`: checks that everything is ready and prints the plan; publishes with `--execute`.
 
 use std::collections::BTreeSet;
+use std::env;
+use std::fs;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
@@ -10,7 +13,7 @@ use crate::tally::Tally;
 
 const CHANGELOG: &str = "CHANGELOG.md";
 
-/// Publishes nothing, changes nothing.
+/// Publishes nothing, changes nothing but what cargo keeps of earlier packages.
 pub fn dry_run(repo: &Repo) -> Result<Tally> {
     let plan = Plan::of(&Metadata::without_dependencies(repo)?)?;
     let mut tally = Tally::default();
@@ -20,6 +23,7 @@ pub fn dry_run(repo: &Repo) -> Result<Tally> {
         repo.read(CHANGELOG).and_then(|text| check_changelog(&text, &plan.version)),
     );
     // Builds every crate from its package, with those of the others: nothing outside of it is needed.
+    plan.forget_unpacked()?;
     let packed = repo.cargo(["package", "--allow-dirty", "--locked", "--quiet"]);
     tally.check("packages", packed.args(plan.selection()).run());
     println!("{}", plan.text());
@@ -76,6 +80,30 @@ impl Plan {
                         dependency.req,
                         self.version
                     );
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes what cargo unpacked of these crates when they were packaged before: it finds them again by
+    /// name and version, and would build what they were then.
+    fn forget_unpacked(&self) -> Result<()> {
+        let home = match (env::var_os("CARGO_HOME"), env::var_os("HOME")) {
+            (Some(home), _) => PathBuf::from(home),
+            (None, Some(home)) => PathBuf::from(home).join(".cargo"),
+            (None, None) => return Ok(()),
+        };
+        // A registry without a host in its name is a local one: what `cargo package` makes on its way.
+        for registry in fs::read_dir(home.join("registry/src")).into_iter().flatten().flatten() {
+            if !registry.file_name().to_string_lossy().starts_with('-') {
+                continue;
+            }
+            for krate in &self.crates {
+                let folder = registry.path().join(format!("{}-{}", krate.name, krate.version));
+                if folder.is_dir() {
+                    fs::remove_dir_all(&folder)
+                        .with_context(|| format!("cannot remove {}", folder.display()))?;
                 }
             }
         }
