@@ -13,6 +13,9 @@ use crate::tally::Tally;
 
 const CHANGELOG: &str = "CHANGELOG.md";
 
+/// Where the packages are built.
+const PACKED: &str = "target/packed";
+
 /// Publishes nothing, changes nothing but what cargo keeps of earlier packages.
 pub fn dry_run(repo: &Repo) -> Result<Tally> {
     let plan = Plan::of(&Metadata::without_dependencies(repo)?)?;
@@ -23,8 +26,9 @@ pub fn dry_run(repo: &Repo) -> Result<Tally> {
         repo.read(CHANGELOG).and_then(|text| check_changelog(&text, &plan.version)),
     );
     // Builds every crate from its package, with those of the others: nothing outside of it is needed.
-    plan.forget_unpacked()?;
+    plan.forget_earlier(repo)?;
     let packed = repo.cargo(["package", "--allow-dirty", "--locked", "--quiet"]);
+    let packed = packed.args(["--target-dir", PACKED]);
     tally.check("packages", packed.args(plan.selection()).run());
     println!("{}", plan.text());
     Ok(tally)
@@ -86,9 +90,13 @@ impl Plan {
         Ok(())
     }
 
-    /// Removes what cargo unpacked of these crates when they were packaged before: it finds them again by
-    /// name and version, and would build what they were then.
-    fn forget_unpacked(&self) -> Result<()> {
+    /// Removes what cargo unpacked and built of these crates when they were packaged before: it finds them
+    /// again by name and version, and would take what they were then.
+    fn forget_earlier(&self, repo: &Repo) -> Result<()> {
+        let built = repo.path(PACKED);
+        if built.is_dir() {
+            fs::remove_dir_all(&built).with_context(|| format!("cannot remove {PACKED}"))?;
+        }
         let home = match (env::var_os("CARGO_HOME"), env::var_os("HOME")) {
             (Some(home), _) => PathBuf::from(home),
             (None, Some(home)) => PathBuf::from(home).join(".cargo"),
