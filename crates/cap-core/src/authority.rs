@@ -210,9 +210,14 @@ impl Authority {
         let malformed = is_malformed(request).then_some(Cause::Malformed);
         let sight = sight(self.clauses(), request);
         let clauses = self.clauses().filter_map(move |clause| {
-            let code = clause.check(request, sight, now).err()?;
+            let mut code = clause.check(request, sight, now).err()?;
+            let mut told = sight;
+            if clause.asks_what_is_there() && self.is_led_away(request, sight, now) {
+                told = Sight::Name;
+                code = clause.check(request, told, now).err()?;
+            }
             // How long it is, is for the file system to say.
-            let unsaid = sight == Sight::Name && code == DenyCode::SizeUnknown;
+            let unsaid = told == Sight::Name && code == DenyCode::SizeUnknown;
             (!unsaid).then_some(Cause::Clause(clause, code))
         });
         // SECURITY: what must never be touched, or could not be looked at, no authority permits.
@@ -228,6 +233,18 @@ impl Authority {
         let unlisted = !is_listed(request) && self.speaks_of_resources();
         let before = overflow.into_iter().chain(nothing).chain(malformed);
         before.chain(clauses).chain(physical).chain(unlisted.then_some(Cause::Unlisted))
+    }
+
+    /// Whether a path is refused for where it lies, or for where a file system says that it leads.
+    fn is_led_away(&self, request: &AccessRequest, sight: Sight, now: DateTime<Utc>) -> bool {
+        let seen = match &request.resource {
+            Resource::Path(path) => path.physical != Physical::Unknown,
+            _ => false,
+        };
+        let away = |clause: &Clause| {
+            matches!(clause, Clause::Paths(_)) && clause.check(request, sight, now).is_err()
+        };
+        seen && self.clauses().any(away)
     }
 
     fn speaks_of_resources(&self) -> bool {

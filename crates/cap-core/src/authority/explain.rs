@@ -55,8 +55,8 @@ impl Authority {
     /// Every reason for which a request is refused, and what would pass in place of each.
     ///
     /// It tells no more than the presented authority and the caller's own values do: as long as a
-    /// path is refused for its name, nothing is said of what is there, and reasons that depend on it
-    /// are told once it is granted.
+    /// path is refused for where it lies or leads, nothing is said of what is there, and reasons that
+    /// depend on it are told once it is granted.
     pub fn explain(&self, request: &AccessRequest, now: DateTime<Utc>) -> Explanation {
         Explanation(self.causes(request, now).map(|cause| cause.denial(request)).collect())
     }

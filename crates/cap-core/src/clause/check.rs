@@ -58,6 +58,11 @@ impl Clause {
         }
     }
 
+    /// Whether it judges what a file system says of a path, besides where it leads.
+    pub(crate) const fn asks_what_is_there(&self) -> bool {
+        matches!(self, Self::Extensions(_) | Self::FileSize(_))
+    }
+
     fn check_command(&self, command: &CommandRequest) -> Result<(), DenyCode> {
         match self {
             Self::Commands(programs) => holds(

@@ -1,6 +1,8 @@
 //! Explanations: the smallest set of reasons, and no oracle.
 
-use cap_core::{AccessRequest, Capability, DenyCode, Physical, Resource, ResourceType, RootGrant};
+use cap_core::{
+    AccessRequest, Capability, DenyCode, PathRequest, Physical, Resource, ResourceType, RootGrant,
+};
 use cap_testkit::strategy::{access_request, capability, granted_at, id, instant, typed};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -86,7 +88,7 @@ fn what_lies_outside_is_refused_for_its_name_alone_whatever_it_is() {
     let narrowed =
         child(&constrained(json!({"paths": ["/srv"]})), asked(json!({"paths": ["/srv/a"]})));
     let seen = |physical| {
-        let request = on_path(cap_core::PathRequest { physical, ..path("/srv/b/x") }, READ);
+        let request = on_path(PathRequest { physical, ..path("/srv/b/x") }, READ);
         (denial(&narrowed, &request), narrowed.explain(&request, granted_at()))
     };
     let plain = seen(Physical::Unknown);
@@ -96,6 +98,26 @@ fn what_lies_outside_is_refused_for_its_name_alone_whatever_it_is() {
         let led = found("/srv/b/x", "/srv", Err(code), 0);
         assert_eq!(seen(led.physical), plain);
     }
+}
+
+#[test]
+fn of_what_a_link_leads_to_outside_neither_size_nor_extension_is_told() {
+    let granted = constrained(json!({
+        "paths": ["/srv/*/pub"],
+        "allowed_extensions": ["txt"],
+        "max_file_size": 10,
+    }));
+    let explained = |real, size| {
+        let led = PathRequest {
+            physical: found("/srv/a/pub", "/srv", Ok(real), size).physical,
+            ..path("/srv/a/pub")
+        };
+        granted.explain(&on_path(led, READ), granted_at())
+    };
+    let one = explained("/srv/secret/x.txt", 1);
+    assert_eq!(one, explained("/srv/secret/x.png", 4711));
+    let codes: Vec<_> = one.reasons().iter().map(cap_core::Denial::code).collect();
+    assert_eq!(codes, [DenyCode::PathEscapes, DenyCode::ExtensionNotAllowed]);
 }
 
 #[test]
