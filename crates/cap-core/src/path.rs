@@ -74,7 +74,8 @@ impl AbsPath {
     /// What follows the last dot of the last segment; none for `.profile` and `name.`.
     #[must_use]
     pub fn extension(&self) -> Option<&str> {
-        let (stem, extension) = self.segments().next_back()?.rsplit_once('.')?;
+        let (_, name) = self.0.rsplit_once('/')?;
+        let (stem, extension) = name.rsplit_once('.')?;
         (!stem.is_empty() && !extension.is_empty()).then_some(extension)
     }
 
