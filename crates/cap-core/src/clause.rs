@@ -234,11 +234,7 @@ impl Clause {
 
     /// Whether the clause permits nothing at all, whatever is asked for.
     pub(crate) fn is_nothing(&self) -> bool {
-        match self {
-            Self::Operations(operations) => operations.is_empty(),
-            Self::TimeWindows(windows) => windows.is_empty(),
-            _ => false,
-        }
+        matches!(self, Self::Operations(operations) if operations.is_empty())
     }
 
     /// What two clauses must share to be compared: the sort, and what it is said of.

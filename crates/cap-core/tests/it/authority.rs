@@ -242,6 +242,7 @@ fn clauses_that_say_less_than_another_are_left_out() {
         let meet = constrained(a).authority().meet(constrained(b).authority());
         serde_json::to_value(meet.to_constraints()).unwrap()
     };
+    let window = |from, to| json!({"days": ["mon"], "from": from, "to": to, "offset": "Z"});
     let cases = [
         (json!({"paths": ["/a/*"]}), json!({"paths": ["/a", "/c"]}), json!({"paths": ["/a/*"]})),
         (
@@ -265,6 +266,11 @@ fn clauses_that_say_less_than_another_are_left_out() {
             json!({"operations": ["read"], "max_file_size": 7, "allowed_extensions": ["b"]}),
         ),
         (
+            json!({"methods": ["GET", "PUT"], "environment": ["LANG", "TZ"], "protocols": ["http"]}),
+            json!({"methods": ["GET", "POST"], "environment": ["TZ"], "protocols": ["http", "ws"]}),
+            json!({"methods": ["GET"], "environment": ["TZ"], "protocols": ["http"]}),
+        ),
+        (
             json!({"allowed_tools": ["fs/*"]}),
             json!({"allowed_tools": ["fs/read", "web/fetch"]}),
             json!({"allowed_tools": ["fs/*"], "and": [{"allowed_tools": ["fs/read", "web/fetch"]}]}),
@@ -278,6 +284,11 @@ fn clauses_that_say_less_than_another_are_left_out() {
             json!({"urls": ["https://a.example/b"]}),
             json!({"urls": ["https://*.example"]}),
             json!({"urls": ["https://a.example/b"]}),
+        ),
+        (
+            json!({"time_windows": [window("08:00", "18:00"), window("09:00", "10:00")]}),
+            json!({}),
+            json!({"time_windows": [window("08:00", "18:00")]}),
         ),
         (
             json!({"tool_kinds": ["path", "url"]}),
@@ -311,6 +322,62 @@ fn what_only_looks_disjoint_is_not_empty() {
     let (any, tools) = (constrained(apart.clone()), grant(ResourceType::Tool, "*", apart));
     assert!(permits(&any, &url("https://a.example")), "paths say nothing about URLs");
     assert!(permits(&tools, &call("fs/read")), "nor about a tool that names none");
+}
+
+#[test]
+fn an_alternative_within_another_is_not_disjoint_from_it() {
+    let cases = [
+        (ResourceType::Tool, "allowed_tools", json!(["fs/*"]), json!(["fs/read", "web/fetch"])),
+        (ResourceType::Method, "allowed_methods", json!(["tasks/*"]), json!(["tasks/get", "ping"])),
+        (ResourceType::Url, "allowed_domains", json!(["*.a.test"]), json!(["x.a.test", "b.test"])),
+        (
+            ResourceType::Url,
+            "cidr",
+            json!(["192.0.2.0/24"]),
+            json!(["192.0.2.8/29", "2001:db8::/32"]),
+        ),
+        (ResourceType::Path, "paths", json!(["/a"]), json!(["/a/b", "/c"])),
+    ];
+    for (kind, name, wide, narrow) in cases {
+        let of = |list: &Value| grant(kind, "*", json!({ name: list }));
+        let (wide, narrow) = (of(&wide), of(&narrow));
+        assert!(!wide.authority().meet(narrow.authority()).is_empty(), "{name}");
+        assert!(!narrow.authority().meet(wide.authority()).is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn alternatives_that_are_all_apart_permit_nothing() {
+    let cases = [
+        (ResourceType::Command, "commands", json!(["git"]), json!(["ls"])),
+        (ResourceType::Method, "allowed_methods", json!(["tasks/*"]), json!(["ping"])),
+        (ResourceType::Path, "paths", json!(["/a"]), json!(["/b"])),
+        (ResourceType::Tool, "allowed_tools", json!(["fs/*"]), json!(["web/fetch"])),
+        (ResourceType::Url, "allowed_domains", json!(["*.a.test"]), json!(["b.test"])),
+        (ResourceType::Url, "cidr", json!(["192.0.2.0/24"]), json!(["198.51.100.0/24"])),
+        (ResourceType::Url, "methods", json!(["GET"]), json!(["PUT"])),
+        (ResourceType::Url, "ports", json!([443]), json!(["8000-8999"])),
+        (ResourceType::Url, "protocols", json!(["https"]), json!(["http"])),
+        (ResourceType::Url, "urls", json!(["https://a.test"]), json!(["https://b.test"])),
+    ];
+    for (kind, name, one, other) in cases {
+        let of = |list: &Value| grant(kind, "*", json!({ name: list }));
+        let (one, other) = (of(&one), of(&other));
+        assert!(one.authority().meet(other.authority()).is_empty(), "{name}");
+        assert!(!one.authority().is_empty() && !other.authority().is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn of_two_clauses_that_mean_the_same_the_meet_always_keeps_the_same() {
+    let window =
+        |from: &str, to: &str| json!({"days": ["mon"], "from": from, "to": to, "offset": "Z"});
+    let whole = constrained(json!({"time_windows": [window("08:00", "18:00")]}));
+    let halves = json!({"time_windows": [window("08:00", "12:00"), window("12:00", "18:00")]});
+    let halves = constrained(halves);
+    let (whole, halves) = (whole.authority(), halves.authority());
+    assert_ne!(bytes(whole), bytes(halves));
+    assert_eq!(bytes(&whole.meet(halves)), bytes(&halves.meet(whole)));
 }
 
 fn mapped_kinds(resource: &Resource) -> Kinds {

@@ -182,6 +182,69 @@ fn strict_names_the_field_and_the_value_that_are_beyond_the_parent() {
 }
 
 #[test]
+fn strict_names_of_every_list_what_the_parent_lacks() {
+    let window = |from, to| json!({"days": ["mon"], "from": from, "to": to, "offset": "Z"});
+    let cases = [
+        ("allowed_domains", json!(["*.a.test"]), json!(["x.a.test", "b.test"]), "b.test"),
+        ("allowed_extensions", json!(["txt"]), json!(["txt", "md"]), "md"),
+        ("allowed_methods", json!(["tasks/*"]), json!(["tasks/get", "ping"]), "ping"),
+        ("allowed_tools", json!(["fs/*"]), json!(["fs/read", "web/fetch"]), "web/fetch"),
+        (
+            "cidr",
+            json!(["192.0.2.0/24"]),
+            json!(["192.0.2.8/29", "2001:db8::/32"]),
+            "2001:db8::/32",
+        ),
+        ("commands", json!(["git"]), json!(["git", "ls"]), "ls"),
+        (
+            "command_args",
+            json!({"git": [["log"]]}),
+            json!({"git": [["log"], ["push"]]}),
+            "git [\"push\"]",
+        ),
+        ("environment", json!(["TZ"]), json!(["LANG", "TZ"]), "LANG"),
+        ("max_file_size", json!(9), json!(10), "10"),
+        ("methods", json!(["GET"]), json!(["GET", "PUT"]), "PUT"),
+        ("ports", json!([443, "8000-8999"]), json!([443, "8080-9000"]), "8080-9000"),
+        ("protocols", json!(["https"]), json!(["http", "https"]), "http"),
+        (
+            "time_windows",
+            json!([window("08:00", "18:00")]),
+            json!([window("09:00", "10:00"), window("17:00", "19:00")]),
+            "mon 17:00-19:00 Z",
+        ),
+        ("tool_kinds", json!(["path"]), json!(["path", "url"]), "url"),
+        (
+            "urls",
+            json!(["https://a.test"]),
+            json!(["https://a.test/b", "https://b.test"]),
+            "https://b.test",
+        ),
+    ];
+    for (name, parents, childs, cut) in cases {
+        let parent = constrained(json!({ name: parents }));
+        assert_eq!(beyond(&parent, asked(json!({ name: childs }))), [format!("{name}: {cut}")]);
+        assert_eq!(beyond(&parent, asked(json!({ name: parents }))), [""; 0], "{name}");
+    }
+}
+
+#[test]
+fn what_is_said_of_one_tool_or_name_is_not_compared_with_what_is_said_of_another() {
+    let rules =
+        |tool: &str, max: u64| json!({ tool: {"n": {"constraint_type": "range", "max": max}} });
+    let parent = constrained(json!({"arguments": rules("fs/read", 1)}));
+    assert_eq!(beyond(&parent, asked(json!({"arguments": rules("fs/list", 9)}))), [""; 0]);
+    assert_eq!(
+        beyond(&parent, asked(json!({"arguments": rules("fs/read", 9)}))),
+        ["arguments: fs/read"]
+    );
+
+    let parent = constrained(json!({"custom": {"one": 1}}));
+    assert_eq!(beyond(&parent, asked(json!({"custom": {"two": 2}}))), [""; 0]);
+    assert_eq!(beyond(&parent, asked(json!({"custom": {"one": 2}}))), ["custom: one"]);
+}
+
+#[test]
 fn strict_names_every_tool_where_the_parent_has_some() {
     let parent = grant(ResourceType::Tool, "fs/read", json!({}));
     let all = Delegation { resource: Some("*".to_owned()), ..asked(json!({})) };

@@ -317,6 +317,8 @@ fn a_redirect_is_parsed_as_strictly_as_its_start() {
 
 #[test]
 fn a_domain_pattern_is_lower_case_ascii() {
+    let longest = format!("*.{}", "a".repeat(254));
+    let too_long = format!("*.{}", "a".repeat(255));
     for good in [
         "a.example",
         "*.a.example",
@@ -328,6 +330,7 @@ fn a_domain_pattern_is_lower_case_ascii() {
         "a_b-c.example",
         "0x7f.example",
         "127.0.0.1.example",
+        &longest,
     ] {
         assert_eq!(good.parse::<DomainPattern>().unwrap().to_string(), good);
     }
@@ -364,6 +367,7 @@ fn a_domain_pattern_is_lower_case_ascii() {
         "[]",
         "a b",
         "a%2eb",
+        &too_long,
     ] {
         assert!(bad.parse::<DomainPattern>().is_err(), "{bad}");
     }
