@@ -47,7 +47,7 @@ impl AbsPath {
         if text.is_empty() {
             return Err(PathError::Empty);
         }
-        if text.starts_with('/') || text.len() > MAX_PATH_BYTES {
+        if text.starts_with('/') {
             return Self::parse(text);
         }
         Self::parse(&alloc::format!("{}/{text}", self.0))

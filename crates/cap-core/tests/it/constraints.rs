@@ -335,6 +335,11 @@ fn protocols_are_schemes() {
     let words = ["`http` is refused", "`https` would pass"];
     let (code, name) = (DenyCode::ProtocolNotAllowed, "protocols");
     assert_refused(&some, &url("http://a.example"), code, name, &words);
+
+    let odd = constrained(json!({"protocols": ["x2", "git+ssh", "a.b-c"]}));
+    for good in ["x2://a.example/", "git+ssh://a.example/", "a.b-c://a.example/"] {
+        assert!(permits(&odd, &url(good)), "{good}");
+    }
 }
 
 #[test]

@@ -81,6 +81,34 @@ fn a_child_does_not_regain_tools_that_an_ancestor_bound_to_a_kind() {
 }
 
 #[test]
+fn below_any_a_child_of_one_type_has_its_tools_and_no_others() {
+    let any = constrained(json!({}));
+    let of = |kind, resource: &str, constraints| {
+        let resource = Some(resource.to_owned());
+        child(&any, Delegation { resource_type: Some(kind), resource, ..asked(constraints) })
+    };
+    let mapped = |kind| tool("a/b", json!({}), Some(Kinds::NONE.with(kind)));
+    let clock = call("time/now");
+
+    let tools = of(ResourceType::Tool, "time/now", json!({}));
+    assert!(permits(&tools, &clock));
+    assert!(!permits(&tools, &mapped(Kind::Path)));
+
+    let paths = of(ResourceType::Path, "/srv", json!({}));
+    assert!(permits(&paths, &mapped(Kind::Path)));
+    assert!(!permits(&paths, &clock) && !permits(&paths, &mapped(Kind::Url)));
+
+    let named = of(ResourceType::Path, "/srv", json!({"allowed_tools": ["time/now"]}));
+    assert!(permits(&named, &clock));
+    assert!(!permits(&named, &mapped(Kind::Path)));
+
+    let urls = of(ResourceType::Path, "/srv", json!({"tool_kinds": ["url"]}));
+    let both = Kinds::NONE.with(Kind::Path).with(Kind::Url);
+    assert!(permits(&urls, &tool("a/b", json!({}), Some(both))));
+    assert!(!permits(&urls, &mapped(Kind::Url)) && !permits(&urls, &mapped(Kind::Path)));
+}
+
+#[test]
 fn a_child_rooted_at_a_link_is_still_held_to_its_parents_folder() {
     let parent = grant(ResourceType::Path, "/srv/data", json!({}));
     let narrowed = child(&parent, asked(json!({"paths": ["/srv/data/link"]})));

@@ -138,6 +138,7 @@ fn private_networks_are_inherited_and_never_won_back() {
     let inherits = child(&private, asked(json!({})));
     assert!(permits(&inherits, &local));
     assert!(permits(&child(&inherits, asked(json!({}))), &local));
+    assert!(permits(&child(&private, asked(json!({"private_networks": true}))), &local));
     let narrowed = child(&private, asked(json!({"private_networks": false})));
     assert!(!permits(&narrowed, &local));
     assert!(!permits(&child(&narrowed, asked(json!({}))), &local));

@@ -64,6 +64,7 @@ fn what_is_no_path_is_refused() {
         assert_eq!(AbsPath::parse(text), Err(error), "{text}");
     }
     assert!(AbsPath::parse(&format!("/{}", "a".repeat(255))).is_ok());
+    assert!(AbsPath::parse(&format!("/ab{}", "/c".repeat(2046))).is_ok(), "4095 bytes");
     assert!(AbsPath::parse(&"/a".repeat(2047)).is_ok());
     assert!(AbsPath::parse("/100%/%20/%").is_ok());
 }
@@ -239,6 +240,9 @@ fn what_is_no_pattern_is_refused() {
     {
         assert!(text.parse::<PathPattern>().is_err(), "{text}");
     }
+    let of_bytes = |bytes: usize| format!("/*{}", "/a".repeat(bytes / 2));
+    assert!(format!("{}x", of_bytes(4092)).parse::<PathPattern>().is_ok(), "4095 bytes");
+    assert_eq!(of_bytes(4094).parse::<PathPattern>(), Err(PathError::TooLong), "4096 bytes");
 }
 
 #[test]

@@ -27,7 +27,9 @@ fn a_url_is_parsed_once_and_normalised() {
 
 #[test]
 fn what_two_parsers_could_read_differently_is_no_url() {
-    let long = format!("https://a.example/{}", "a".repeat(8192));
+    let longest = format!("https://a.example/{}", "a".repeat(8192 - 18));
+    assert!(UrlTarget::parse(&longest).is_ok());
+    let long = format!("https://a.example/{}", "a".repeat(8193 - 18));
     for (text, error) in [
         ("", UrlError::Malformed),
         ("a.example", UrlError::Malformed),
