@@ -276,6 +276,19 @@ fn clauses_that_say_less_than_another_are_left_out() {
             json!({"allowed_tools": ["fs/*"], "and": [{"allowed_tools": ["fs/read", "web/fetch"]}]}),
         ),
         (
+            json!({"arguments": {"fs/read": {"n": {"constraint_type": "range", "max": 5}}}}),
+            json!({"arguments": {"fs/read": {"n": {"constraint_type": "not_one_of", "excluded": [3]}}}}),
+            json!({
+                "arguments": {"fs/read": {"n": {"constraint_type": "not_one_of", "excluded": [3]}}},
+                "and": [{"arguments": {"fs/read": {"n": {"constraint_type": "range", "max": 5}}}}],
+            }),
+        ),
+        (
+            json!({"custom": {"one": 1, "two": 2}}),
+            json!({"custom": {"one": 2}}),
+            json!({"custom": {"one": 1, "two": 2}, "and": [{"custom": {"one": 2}}]}),
+        ),
+        (
             json!({"allowed_domains": ["*.a.example"]}),
             json!({"allowed_domains": ["*.example"]}),
             json!({"allowed_domains": ["*.a.example"]}),
