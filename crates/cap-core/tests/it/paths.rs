@@ -243,6 +243,7 @@ fn what_is_no_pattern_is_refused() {
     let of_bytes = |bytes: usize| format!("/*{}", "/a".repeat(bytes / 2));
     assert!(format!("{}x", of_bytes(4092)).parse::<PathPattern>().is_ok(), "4095 bytes");
     assert_eq!(of_bytes(4094).parse::<PathPattern>(), Err(PathError::TooLong), "4096 bytes");
+    assert_eq!(of_bytes(5000).parse::<PathPattern>(), Err(PathError::TooLong));
 }
 
 #[test]

@@ -385,6 +385,9 @@ fn a_url_pattern_is_written_as_it_is_read() {
         ("http://[::1]:80", "http://[::1]"),
         ("http://[::1]", "http://[::1]"),
         ("git://a.example/x", "git://a.example/x"),
+        ("ftp://a.example:21", "ftp://a.example"),
+        ("ws://a.example:80/x", "ws://a.example/x"),
+        ("wss://a.example:443", "wss://a.example"),
     ] {
         let pattern: UrlPattern = text.parse().unwrap();
         assert_eq!(pattern.to_string(), wanted);
@@ -416,6 +419,11 @@ fn a_url_pattern_is_written_as_it_is_read() {
         "://a.example",
     ] {
         assert!(bad.parse::<UrlPattern>().is_err(), "{bad}");
+    }
+    let of_bytes = |bytes: usize| format!("https://a.example/{}", "a".repeat(bytes - 18));
+    assert!(of_bytes(8192).parse::<UrlPattern>().is_ok());
+    for bytes in [8193, 9000] {
+        assert_eq!(of_bytes(bytes).parse::<UrlPattern>(), Err(UrlError::TooLong));
     }
 }
 
