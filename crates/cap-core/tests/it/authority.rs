@@ -266,8 +266,8 @@ fn clauses_that_say_less_than_another_are_left_out() {
             json!({"operations": ["read"], "max_file_size": 7, "allowed_extensions": ["b"]}),
         ),
         (
-            json!({"methods": ["GET", "PUT"], "environment": ["LANG", "TZ"], "protocols": ["http"]}),
-            json!({"methods": ["GET", "POST"], "environment": ["TZ"], "protocols": ["http", "ws"]}),
+            json!({"methods": ["GET", "PUT"], "environment": ["LANG", "TZ"], "protocols": ["http", "https"]}),
+            json!({"methods": ["GET", "POST"], "environment": ["HOME", "TZ"], "protocols": ["http", "ws"]}),
             json!({"methods": ["GET"], "environment": ["TZ"], "protocols": ["http"]}),
         ),
         (

@@ -447,3 +447,13 @@ fn a_denial_quotes_the_callers_value_on_one_line_escaped_and_bounded() {
         assert!(reason.len() < 400, "{reason}");
     }
 }
+
+#[test]
+fn a_set_of_operations_is_what_was_put_into_it() {
+    use Operation::{Delete, List, Read, Write};
+    let set = |list: &[Operation]| list.iter().copied().collect::<Operations>();
+    assert_eq!(set(&[Read, Write]).iter().collect::<Vec<_>>(), [Read, Write]);
+    assert_eq!(set(&[Read, Write]).union(set(&[Write, List])), set(&[List, Read, Write]));
+    assert_eq!(set(&[Read, Write]).intersection(set(&[Write, List])), set(&[Write]));
+    assert_eq!(set(&[Read, Write]).difference(set(&[Write, Delete])), set(&[Read]));
+}

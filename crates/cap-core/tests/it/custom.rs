@@ -94,6 +94,39 @@ fn a_child_restates_or_narrows_a_custom_constraint_and_never_drops_it() {
     }
 }
 
+/// Permits everything, and knows of no parameter within another.
+#[derive(Debug)]
+struct Only;
+
+impl CustomConstraint for Only {
+    fn accepts(&self, _: &Value) -> bool {
+        true
+    }
+
+    fn permits(&self, parameter: &Value, request: &AccessRequest, _: DateTime<Utc>) -> bool {
+        matches!(&request.resource, Resource::Method(method) if *method == *parameter)
+    }
+}
+
+#[test]
+fn of_two_parameters_that_nobody_compares_both_hold() {
+    let registry = Registry::new().with("acme:only", Arc::new(Only));
+    let only = |name: &str| constrained(json!({"custom": {"acme:only": name}})).bind(&registry);
+    let (a, b) = (only("a"), only("b"));
+    assert!(permits(&a, &method("a")) && permits(&b, &method("b")));
+    let meet = a.authority().meet(b.authority());
+    for name in ["a", "b"] {
+        assert!(!meet.permits(&method(name), granted_at()).is_allow());
+    }
+    let mut other = asked(json!({"custom": {"acme:only": "b"}}));
+    other.attenuation = cap_core::Attenuation::Intersect;
+    let both = child(&a, other).bind(&registry);
+    assert!(!permits(&both, &method("a")) && !permits(&both, &method("b")));
+    let same = child(&a, asked(json!({"custom": {"acme:only": "a"}}))).bind(&registry);
+    assert!(permits(&same, &method("a")));
+    assert!(Only.is_within(&json!(1), &json!(1)) && !Only.is_within(&json!(1), &json!(2)));
+}
+
 #[test]
 fn names_and_parameters_are_read_strictly() {
     let read = |text: &str| serde_json::from_str::<cap_core::Constraints>(text);

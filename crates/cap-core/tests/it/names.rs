@@ -66,6 +66,7 @@ fn a_tool_that_is_called_star_cannot_be_named() {
     assert!(reads::<ToolName>("fs/a/*"));
     let literal: ToolPattern = "fs/a/*".parse().unwrap();
     assert!(!literal.matches(&"fs/a/b".parse().unwrap()));
+    assert!(literal.matches(&"fs/a/*".parse().unwrap()));
 }
 
 #[test]
