@@ -79,6 +79,7 @@ const PARTS: [Part; 4] = [
             "fastmcp==4.1.2",
             "mcp-server-time==2026.10.19",
             "mcp-server-git==2026.10.19",
+            "pyjwt[crypto]==2.15.1",
         ],
         manifest: "",
         programs: &["bin/python", "bin/fastmcp", "bin/mcp-server-time", "bin/mcp-server-git"],

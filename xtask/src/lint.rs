@@ -35,6 +35,9 @@ pub fn clippy(repo: &Repo) -> Tally {
     let deny_warnings = ["--", "-D", "warnings"];
     let workspace = repo.cargo(["clippy", "--workspace", "--all-targets", "--locked"]);
     tally.check("clippy", workspace.args(deny_warnings).run());
+    let crypto = repo.cargo(["clippy", "-p", "cap-crypto", "--all-features", "--all-targets"]);
+    let crypto = crypto.args(["--locked"]).args(deny_warnings);
+    tally.check("clippy of cap-crypto with all features", crypto.run());
     let bare = repo.cargo(["clippy", "-p", "cap-core", "--no-default-features", "--locked"]);
     tally.check("clippy of cap-core without default features", bare.args(deny_warnings).run());
     let xtask = repo.tool_cargo("xtask", "clippy", ["--all-targets", "--locked"]);

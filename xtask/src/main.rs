@@ -13,6 +13,7 @@ mod layers;
 mod libtest;
 mod lint;
 mod metadata;
+mod mutants;
 mod no_std;
 mod release;
 mod repo;
@@ -41,6 +42,7 @@ cargo xtask <command>
   docs [--check]                          rustdoc without warnings; the generated reference pages
   fuzz --smoke                            the fuzz bodies on stable, briefly
   fuzz [TARGET] [--time SECONDS]          cargo-fuzz on nightly (default: every target, 60 s each)
+  mutants                                 small faults in what decides, which the tests must catch (hours)
   bench GROUP [--json] [--smoke]          benchmarks, beside the peers
   release [--execute]                     order, versions, package check; publishes nothing without --execute
   setup                                   installs what the end-to-end tests need
@@ -123,6 +125,7 @@ fn run() -> Result<Option<Tally>> {
         "tidy" => finish(args).and_then(|()| tidy::run(&repo).map(Some)),
         "deny" => finish(args).and_then(|()| deny::run(&repo).map(Some)),
         "ci" => finish(args).and_then(|()| ci::run(&repo).map(Some)),
+        "mutants" => finish(args).and_then(|()| mutants::run(&repo).map(Some)),
         "setup" => finish(args).and_then(|()| setup::run(&repo).map(|()| None)),
         other => bail!("no command `{other}`\n\n{USAGE}"),
     }

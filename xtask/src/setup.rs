@@ -27,7 +27,7 @@ pub const NEEDED: [Tool; 2] = [
 ];
 
 /// Needed by the end-to-end tests alone, which then bring their own Node and their own Python packages.
-pub const NEEDED_BY_SERVERS: [Tool; 4] = [
+pub const NEEDED_BY_SERVERS: [Tool; 5] = [
     Tool { name: "git", probe: &["git", "--version"], packages: &["git"] },
     Tool { name: "node", probe: &["node", "--version"], packages: &["nodejs"] },
     Tool { name: "npm", probe: &["npm", "--version"], packages: &["npm"] },
@@ -35,6 +35,11 @@ pub const NEEDED_BY_SERVERS: [Tool; 4] = [
         name: "python3 with venv",
         probe: &["python3", "-c", "import venv, ensurepip"],
         packages: &["python3", "python3-venv"],
+    },
+    Tool {
+        name: "SoftHSM2",
+        probe: &["softhsm2-util", "--version"],
+        packages: &["softhsm2"],
     },
 ];
 

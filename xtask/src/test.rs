@@ -21,6 +21,9 @@ use crate::tally::Tally;
 /// A target without a standard library.
 const BARE_TARGET: &str = "x86_64-unknown-none";
 
+/// Whose backends are features: its tests run with and without them.
+const ALL_FEATURES_CRATE: &str = "cap-crypto";
+
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Only this crate (`xtask` is one, too).
@@ -63,10 +66,14 @@ pub fn run(repo: &Repo, options: &Options) -> Result<Tally> {
 /// `cargo test` with what selects its packages.
 fn suites(repo: &Repo, krate: Option<&str>) -> Vec<Cmd> {
     let xtask = repo.tool_cargo("xtask", "test", []);
+    let of_all_features = || repo.cargo(["test", "-p", ALL_FEATURES_CRATE, "--all-features"]);
     let suites = match krate {
         Some("xtask") => vec![xtask],
+        Some(ALL_FEATURES_CRATE) => {
+            vec![repo.cargo(["test", "-p", ALL_FEATURES_CRATE]), of_all_features()]
+        }
         Some(krate) => vec![repo.cargo(["test", "-p", krate])],
-        None => vec![repo.cargo(["test", "--workspace"]), xtask],
+        None => vec![repo.cargo(["test", "--workspace"]), of_all_features(), xtask],
     };
     suites.into_iter().map(|suite| suite.args(["--locked", "--no-fail-fast"])).collect()
 }
