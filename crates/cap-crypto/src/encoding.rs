@@ -1,6 +1,9 @@
-//! Base64url without padding, canonical only (RFC 4648 §5 and §3.5).
+//! Base64url without padding, canonical only (RFC 4648 §5 and §3.5); and, for keys, DER and PEM.
 
-use base64::Engine as _;
+pub(crate) mod der;
+pub(crate) mod pem;
+
+use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
@@ -26,5 +29,14 @@ pub(crate) fn encode_secret(bytes: &[u8]) -> Zeroizing<String> {
 
 /// As [`decode`], in memory that is wiped when it is dropped.
 pub(crate) fn decode_secret(text: &str) -> Option<Zeroizing<Vec<u8>>> {
-    decode(text).map(Zeroizing::new)
+    decode_wiped(&URL_SAFE_NO_PAD, text)
+}
+
+/// What the text says, in memory that is wiped when it is dropped, also what was decoded of it before
+/// a fault.
+fn decode_wiped(engine: &impl Engine, text: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(vec![0; base64::decoded_len_estimate(text.len())]);
+    let length = engine.decode_slice(text, &mut bytes).ok()?;
+    bytes.truncate(length);
+    Some(bytes)
 }

@@ -1,6 +1,5 @@
 use std::fmt;
 use std::iter;
-use std::path::Path;
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
@@ -11,13 +10,16 @@ use zeroize::Zeroizing;
 
 use crate::keyring::document::{KeyAlgorithm, Record, Secret};
 use crate::keyring::{Key, Keyring, Kind};
-use crate::{KeyId, KeyInfo, KeyStatus, KeyringError, Purpose, SecureRandom, Unverified, encoding};
+use crate::{
+    KeyId, KeyInfo, KeyStatus, KeyStore, KeyringError, Purpose, SecureRandom, Unverified, encoding,
+};
 
-/// HMAC-SHA-256 keys of one purpose (RFC 2104, FIPS 198-1), 32 random bytes each.
+/// HMAC-SHA-256 keys of one purpose (RFC 2104, FIPS 198-1), 32 random bytes each. Many threads may
+/// use one at the same time.
 ///
 /// The input of every MAC is `mcp-security/<purpose>/v1`, a NUL byte and the caller's message, so
 /// that a MAC made for one purpose is worth nothing for another, even under the same key.
-pub struct MacKeyring(Keyring<HmacSha256>);
+pub struct MacKeyring(pub(crate) Keyring<HmacSha256>);
 
 /// A MAC: the name of the key that made it, and 32 bytes.
 ///
@@ -46,20 +48,20 @@ impl MacKeyring {
     /// # Errors
     /// See [`KeyringError`]. A file that exists is never replaced, however damaged it is.
     pub fn open_or_create(
-        folder: &Path,
+        store: impl Into<KeyStore>,
         purpose: Purpose,
         random: &dyn SecureRandom,
         now: DateTime<Utc>,
     ) -> Result<Self, KeyringError> {
-        Keyring::open_or_create(folder, purpose, || new_key(random, now)).map(Self)
+        Keyring::open_or_create(store.into(), purpose, (), || new_key(random, now)).map(Self)
     }
 
     /// Opens a keyring that must exist: for those who only verify.
     ///
     /// # Errors
     /// See [`KeyringError`].
-    pub fn open(folder: &Path, purpose: Purpose) -> Result<Self, KeyringError> {
-        Keyring::open(folder, purpose).map(Self)
+    pub fn open(store: impl Into<KeyStore>, purpose: Purpose) -> Result<Self, KeyringError> {
+        Keyring::open(store.into(), purpose, ()).map(Self)
     }
 
     /// A keyring of one new key that lives and dies with this value.
@@ -67,14 +69,15 @@ impl MacKeyring {
     /// # Errors
     /// [`KeyringError::WrongKind`], [`KeyringError::Random`].
     pub fn ephemeral(purpose: Purpose, random: &dyn SecureRandom) -> Result<Self, KeyringError> {
-        Keyring::ephemeral(purpose, new_key(random, DateTime::UNIX_EPOCH)?).map(Self)
+        Keyring::ephemeral(purpose, (), new_key(random, DateTime::UNIX_EPOCH)?).map(Self)
     }
 
     /// The MAC of `message` under the active key.
     #[must_use]
     pub fn mac(&self, message: &[u8]) -> Mac {
-        let Key { id, key } = self.0.active();
-        Mac { key: id.clone(), tag: tag_of(key, self.0.purpose().domain(), message) }
+        let state = self.0.state();
+        let Key { id, key } = &state.active;
+        Mac { key: id.clone(), tag: tag_of(key, state.document().purpose().domain(), message) }
     }
 
     /// Whether `mac` is that of `message` under the active or a retiring key. Takes the same time
@@ -83,9 +86,10 @@ impl MacKeyring {
     /// # Errors
     /// [`Unverified`], which says nothing of why.
     pub fn verify(&self, mac: &Mac, message: &[u8]) -> Result<(), Unverified> {
-        let mut keys = iter::once(self.0.active()).chain(self.0.retiring());
+        let state = self.0.state();
+        let mut keys = iter::once(&state.active).chain(&state.retiring);
         let Key { key, .. } = keys.find(|key| key.id == mac.key).ok_or(Unverified)?;
-        verify(key, self.0.purpose().domain(), message, &mac.tag)
+        verify(key, state.document().purpose().domain(), message, &mac.tag)
     }
 
     /// Makes a new active key; the old one verifies until it is retired. On disk this starts from
@@ -94,18 +98,18 @@ impl MacKeyring {
     /// # Errors
     /// See [`KeyringError`]; the keyring then stays as it was.
     pub fn rotate(
-        &mut self,
+        &self,
         random: &dyn SecureRandom,
         now: DateTime<Utc>,
     ) -> Result<KeyId, KeyringError> {
-        self.0.rotate_to(new_key(random, now)?)
+        self.0.rotate_to(&new_key(random, now)?, None, now)
     }
 
     /// Forgets the secret of a retiring key for good. To retire what is retired changes nothing.
     ///
     /// # Errors
     /// [`KeyringError::ActiveKey`], [`KeyringError::UnknownKey`], and those of the file.
-    pub fn retire(&mut self, id: &KeyId) -> Result<(), KeyringError> {
+    pub fn retire(&self, id: &KeyId) -> Result<(), KeyringError> {
         self.0.retire(id)
     }
 
@@ -113,33 +117,33 @@ impl MacKeyring {
     ///
     /// # Errors
     /// See [`KeyringError`]; the keyring then stays as it was.
-    pub fn reload(&mut self) -> Result<bool, KeyringError> {
+    pub fn reload(&self) -> Result<bool, KeyringError> {
         self.0.reload()
     }
 
     /// What its keys are for.
     #[must_use]
     pub fn purpose(&self) -> Purpose {
-        self.0.purpose()
+        self.0.state().document().purpose()
     }
 
     /// The key that makes new MACs.
     #[must_use]
-    pub fn active(&self) -> &KeyId {
-        &self.0.active().id
+    pub fn active(&self) -> KeyId {
+        self.0.state().active.id.clone()
     }
 
     /// All keys, the oldest first, retired ones included.
     #[must_use]
     pub fn keys(&self) -> Vec<KeyInfo> {
-        self.0.infos()
+        self.0.state().document().infos()
     }
 }
 
 impl fmt::Debug for MacKeyring {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("MacKeyring")
-            .field("purpose", &self.0.purpose())
+            .field("purpose", &self.purpose())
             .field("keys", &self.keys())
             .finish()
     }
@@ -186,17 +190,20 @@ impl From<Mac> for String {
 /// Bytes of a key: as long as the tag (RFC 2104 §3).
 const KEY_LENGTH: usize = 32;
 
-struct HmacSha256;
+pub(crate) struct HmacSha256;
 
 impl Kind for HmacSha256 {
     type Active = hmac::Key;
     type Retiring = hmac::Key;
+    type Context = ();
+
+    const HAS_PENDING: bool = false;
 
     fn serves(purpose: Purpose) -> bool {
         purpose.is_mac()
     }
 
-    fn active(record: &Record) -> Result<hmac::Key, &'static str> {
+    fn active(record: &Record, (): &()) -> Result<hmac::Key, &'static str> {
         if record.public.is_some() {
             return Err("a key for MACs has a public part");
         }
@@ -208,8 +215,8 @@ impl Kind for HmacSha256 {
         }
     }
 
-    fn retiring(record: &Record) -> Result<hmac::Key, &'static str> {
-        Self::active(record)
+    fn retiring(record: &Record, (): &()) -> Result<hmac::Key, &'static str> {
+        Self::active(record, &())
     }
 
     /// To verify takes the secret.
@@ -240,6 +247,8 @@ fn new_key(random: &dyn SecureRandom, now: DateTime<Utc>) -> Result<Record, Keyr
         algorithm: KeyAlgorithm::Hs256,
         status: KeyStatus::Active,
         created: now,
+        since: Some(now),
+        until: None,
         public: None,
         secret: Some(Secret::new(secret)),
     })

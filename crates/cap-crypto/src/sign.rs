@@ -1,279 +1,180 @@
 use std::fmt;
-use std::iter;
-use std::path::Path;
 
-use chrono::{DateTime, Utc};
-use ring::rand::SystemRandom;
-use ring::signature::{Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use crate::keyring::document::{KeyAlgorithm, Record, Secret};
-use crate::keyring::{Key, Keyring, Kind};
+use crate::backend::{self, Pair};
 use crate::{
-    KeyId, KeyInfo, KeyRejected, KeyStatus, KeyringError, Purpose, SecureRandom, VerifyingKey,
+    Algorithm, Backend, KeyId, KeyRejected, RandomError, SecureRandom, SignError, Signer,
+    VerifyingKey,
 };
 
-mod rsa;
+mod jwk;
+mod pkcs8;
+mod private;
 
-/// Signing keys of one purpose: Ed25519, generated here; for [`Purpose::TokenSign`] also RSA,
-/// imported.
+pub(crate) use private::Private;
+
+/// What every key signs once before it is trusted.
+pub(crate) const PROBE: &[u8] = b"mcp-security/import-probe/v1";
+
+/// A private key in this process, parsed once, with its public half.
 ///
-/// A retiring signing key has given up its secret: it verifies, and nobody can sign with it again.
-pub struct SigningKeyring(Keyring<Signing>);
-
-/// A signature and the name of the key that made it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Signature {
-    /// Which key made it.
-    pub key: KeyId,
-    /// 64 bytes of an Ed25519 key (R and S, RFC 8032 §5.1.6), as many as the modulus has of an RSA
-    /// key (RFC 8017 §8.2).
-    pub bytes: Vec<u8>,
-}
-
-/// The backend could not sign.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("the signature could not be made")]
-pub struct SignError;
-
-impl SigningKeyring {
-    /// Opens `<folder>/<purpose>.json`. If there is none, the folder (0700) and the file (0600) are
-    /// created with one new Ed25519 key; of several processes that do so at once, one wins
-    /// and the others load its key.
-    ///
-    /// # Errors
-    /// See [`KeyringError`]. A file that exists is never replaced, however damaged it is.
-    pub fn open_or_create(
-        folder: &Path,
-        purpose: Purpose,
-        random: &dyn SecureRandom,
-        now: DateTime<Utc>,
-    ) -> Result<Self, KeyringError> {
-        Keyring::open_or_create(folder, purpose, || new_ed25519(random, now)).map(Self)
-    }
-
-    /// Opens a keyring that must exist.
-    ///
-    /// # Errors
-    /// See [`KeyringError`].
-    pub fn open(folder: &Path, purpose: Purpose) -> Result<Self, KeyringError> {
-        Keyring::open(folder, purpose).map(Self)
-    }
-
-    /// A keyring of one new Ed25519 key that lives and dies with this value.
-    ///
-    /// # Errors
-    /// [`KeyringError::WrongKind`], [`KeyringError::Random`].
-    pub fn ephemeral(purpose: Purpose, random: &dyn SecureRandom) -> Result<Self, KeyringError> {
-        Keyring::ephemeral(purpose, new_ed25519(random, DateTime::UNIX_EPOCH)?).map(Self)
-    }
-
-    /// The signature of `message` under the active key.
-    ///
-    /// # Errors
-    /// [`SignError`] when the backend fails, which a key that was accepted does not let it do.
-    pub fn sign(&self, message: &[u8]) -> Result<Signature, SignError> {
-        let Key { id, key } = self.0.active();
-        Ok(Signature { key: id.clone(), bytes: key.pair.sign(message)? })
-    }
-
-    /// What verifies the signatures of this keyring: the active key first, then the retiring ones.
-    #[must_use]
-    pub fn verifying_keys(&self) -> Vec<VerifyingKey> {
-        let retiring = self.0.retiring().iter().map(|key| &key.key);
-        iter::once(&self.0.active().key.public).chain(retiring).cloned().collect()
-    }
-
-    /// Makes a new active Ed25519 key; the old one verifies until it is retired. On disk this
-    /// starts from what the file holds, not from what this value remembers.
-    ///
-    /// # Errors
-    /// See [`KeyringError`]; the keyring then stays as it was.
-    pub fn rotate(
-        &mut self,
-        random: &dyn SecureRandom,
-        now: DateTime<Utc>,
-    ) -> Result<KeyId, KeyringError> {
-        self.0.rotate_to(new_ed25519(random, now)?)
-    }
-
-    /// Makes an RSA key the active one, as [`rotate`](Self::rotate) does with a new key: PKCS#8,
-    /// unencrypted, PEM or DER, 2048 to 4096 bits, exponent 65537 or more. For
-    /// [`Purpose::TokenSign`] only. One test signature is made and verified first.
-    ///
-    /// # Errors
-    /// [`KeyringError::Rejected`], [`KeyringError::DoesNotSign`], [`KeyringError::KnownKey`],
-    /// [`KeyringError::WrongKind`], and those of the file; the keyring then stays as it was.
-    pub fn import_rsa(&mut self, pkcs8: &[u8], now: DateTime<Utc>) -> Result<KeyId, KeyringError> {
-        let purpose = self.0.purpose();
-        if !KeyAlgorithm::Rs256.serves(purpose) {
-            return Err(KeyringError::WrongKind(purpose));
-        }
-        self.0.rotate_to(imported_rsa(pkcs8, now)?)
-    }
-
-    /// Takes a retiring key out of use for good. To retire what is retired changes nothing.
-    ///
-    /// # Errors
-    /// [`KeyringError::ActiveKey`], [`KeyringError::UnknownKey`], and those of the file.
-    pub fn retire(&mut self, id: &KeyId) -> Result<(), KeyringError> {
-        self.0.retire(id)
-    }
-
-    /// Reads the file again; `true` when it had changed. A keyring in memory has not.
-    ///
-    /// # Errors
-    /// See [`KeyringError`]; the keyring then stays as it was.
-    pub fn reload(&mut self) -> Result<bool, KeyringError> {
-        self.0.reload()
-    }
-
-    /// What its keys are for.
-    #[must_use]
-    pub fn purpose(&self) -> Purpose {
-        self.0.purpose()
-    }
-
-    /// The key that makes new signatures.
-    #[must_use]
-    pub fn active(&self) -> &KeyId {
-        &self.0.active().id
-    }
-
-    /// The public half of the key that makes new signatures.
-    #[must_use]
-    pub fn active_key(&self) -> &VerifyingKey {
-        &self.0.active().key.public
-    }
-
-    /// All keys, the oldest first, retired ones included.
-    #[must_use]
-    pub fn keys(&self) -> Vec<KeyInfo> {
-        self.0.infos()
-    }
-}
-
-impl fmt::Debug for SigningKeyring {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("SigningKeyring")
-            .field("purpose", &self.0.purpose())
-            .field("keys", &self.keys())
-            .finish()
-    }
-}
-
-struct Signing;
-
-/// A private key, parsed once, with its public half.
-struct SigningKey {
-    pair: Pair,
+/// The secret is wiped when this is dropped, except for the copy that the backend keeps; `Debug`
+/// shows the id only.
+pub struct SigningKey {
     public: VerifyingKey,
+    pair: Pair,
+    private: Private,
 }
 
-enum Pair {
-    Ed25519(Box<Ed25519KeyPair>),
-    Rsa(Box<RsaKeyPair>),
-}
-
-impl Kind for Signing {
-    type Active = SigningKey;
-    type Retiring = VerifyingKey;
-
-    fn serves(purpose: Purpose) -> bool {
-        !purpose.is_mac()
-    }
-
-    fn active(record: &Record) -> Result<SigningKey, &'static str> {
-        let secret = record.secret.as_ref().ok_or("its active key has no secret")?;
-        let key = match record.algorithm {
-            KeyAlgorithm::EdDsa => SigningKey::ed25519(secret.bytes()),
-            KeyAlgorithm::Rs256 => SigningKey::rsa(secret.bytes()),
-            KeyAlgorithm::Hs256 => Err(KeyRejected::Unsupported),
-        }
-        .map_err(|_| "its active key is not acceptable")?;
-        // SECURITY: an Ed25519 secret under another public key gives the secret away when it signs.
-        if record.id == *key.public.id() && record.public == Some(key.public.public_part()) {
-            Ok(key)
-        } else {
-            Err("the secret, the public part and the id of its active key do not belong together")
-        }
-    }
-
-    fn retiring(record: &Record) -> Result<VerifyingKey, &'static str> {
-        if record.secret.is_some() {
-            return Err("a retiring key still has its secret");
-        }
-        let public = record.public.as_ref().ok_or("a retiring key has no public part")?;
-        let key = VerifyingKey::from_public_part(public)
-            .map_err(|_| "a retiring key is not acceptable")?;
-        if record.id == *key.id() && record.algorithm == KeyAlgorithm::of(&key) {
-            Ok(key)
-        } else {
-            Err("the public part and the id of a retiring key do not belong together")
-        }
-    }
-
-    fn strip(record: &mut Record) {
-        record.secret = None;
-    }
+/// A key could not be generated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum GenerateError {
+    /// `ring` does not generate RSA keys.
+    #[error(
+        "the backend `{0}` does not generate RSA keys; turn on the feature `aws-lc-rs` of cap-crypto \
+         and choose that backend, or import a key (openssl genpkey -algorithm RSA \
+         -pkeyopt rsa_keygen_bits:2048)"
+    )]
+    NoRsa(Backend),
+    /// The random source failed.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+    /// The backend failed, or made a key that does not sign.
+    #[error("the backend `{0}` could not generate a key")]
+    Backend(Backend),
 }
 
 impl SigningKey {
-    fn ed25519(seed: &[u8]) -> Result<Self, KeyRejected> {
-        let pair = Ed25519KeyPair::from_seed_unchecked(seed).map_err(|_| KeyRejected::Malformed)?;
-        let point = pair.public_key().as_ref().try_into().map_err(|_| KeyRejected::Malformed)?;
-        let public = VerifyingKey::from_ed25519(point)?;
-        Ok(Self { pair: Pair::Ed25519(Box::new(pair)), public })
-    }
-
-    fn rsa(pkcs8: &[u8]) -> Result<Self, KeyRejected> {
-        let (pair, public) = rsa::parse(pkcs8)?;
-        Ok(Self { pair: Pair::Rsa(Box::new(pair)), public })
-    }
-
-    fn into_record(self, secret: Zeroizing<Vec<u8>>, now: DateTime<Utc>) -> Record {
-        Record {
-            id: self.public.id().clone(),
-            algorithm: KeyAlgorithm::of(&self.public),
-            status: KeyStatus::Active,
-            created: now,
-            public: Some(self.public.public_part()),
-            secret: Some(Secret::new(secret)),
-        }
-    }
-}
-
-impl Pair {
-    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SignError> {
-        match self {
-            Self::Ed25519(pair) => Ok(pair.sign(message).as_ref().to_vec()),
-            Self::Rsa(pair) => {
-                let mut bytes = vec![0; pair.public().modulus_len()];
-                // PKCS#1 v1.5 is deterministic; the backend takes a random source of its own kind
-                // only, for paddings that are not.
-                pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut bytes)
-                    .map_err(|_| SignError)?;
-                Ok(bytes)
+    /// A new key, named by its thumbprint. RSA keys have 2048 bits; for longer ones import them.
+    ///
+    /// An Ed25519 key is made of 32 bytes from `random`. The others come from the backend's own
+    /// random source, because neither backend takes another.
+    ///
+    /// # Errors
+    /// See [`GenerateError`].
+    pub fn generate(
+        algorithm: Algorithm,
+        backend: Backend,
+        random: &dyn SecureRandom,
+    ) -> Result<Self, GenerateError> {
+        let failed = GenerateError::Backend(backend);
+        let private = match algorithm {
+            Algorithm::EdDsa => {
+                let mut seed = Zeroizing::new([0; 32]);
+                random.fill(seed.as_mut_slice())?;
+                Private::Ed25519 { seed, point: None }
             }
+            Algorithm::Es256 => {
+                let der = backend::new_p256(backend).ok_or(failed)?;
+                pkcs8::parse(&der).map_err(|_| failed)?
+            }
+            Algorithm::Rs256 if !backend::makes_rsa(backend) => {
+                return Err(GenerateError::NoRsa(backend));
+            }
+            Algorithm::Rs256 => {
+                let der = backend::new_rsa(backend).ok_or(failed)?;
+                pkcs8::parse(&der).map_err(|_| failed)?
+            }
+        };
+        Self::build(private, backend).map_err(|_| failed)
+    }
+
+    /// The Ed25519 key of a seed (RFC 8032 §5.1.5: the private key), named by its thumbprint.
+    ///
+    /// # Errors
+    /// [`KeyRejected::PrivateKey`] if the backend fails.
+    pub fn from_ed25519_seed(seed: &[u8; 32]) -> Result<Self, KeyRejected> {
+        let seed = Zeroizing::new(*seed);
+        Self::build(Private::Ed25519 { seed, point: None }, Backend::default())
+    }
+
+    /// A private key as unencrypted PKCS#8 (RFC 5958), DER or PEM (RFC 7468 §10), named by its
+    /// thumbprint: Ed25519 (RFC 8410), P-256 with its public point (RFC 5915), RSA of two primes
+    /// (RFC 8017 A.1.2) of equal length with 2048, 3072 or 4096 bits and an exponent of at least
+    /// 65537.
+    ///
+    /// A public part that comes with it must belong to the secret, and one test signature is made
+    /// and verified.
+    ///
+    /// # Errors
+    /// [`KeyRejected`]; mostly [`KeyRejected::PrivateKey`], which does not say what is wrong.
+    pub fn from_pkcs8(bytes: &[u8]) -> Result<Self, KeyRejected> {
+        Self::build(pkcs8::from_pem_or_der(bytes)?, Backend::default())
+    }
+
+    /// A private key as JWK (RFC 7517): `OKP` with `Ed25519`, `EC` with `P-256`, or `RSA` with all of
+    /// `d p q dp dq qi`; the public members must be there and belong to the secret. `kid` names it,
+    /// else its thumbprint does. The bounds are those of [`from_pkcs8`](Self::from_pkcs8).
+    ///
+    /// What `jwk` holds is the caller's to wipe. It cannot hold a member twice: whoever read the
+    /// text must have refused that (RFC 7517 §4).
+    ///
+    /// # Errors
+    /// See [`KeyRejected`].
+    pub fn from_jwk(jwk: &serde_json::Value) -> Result<Self, KeyRejected> {
+        let (private, name) = jwk::parse(jwk)?;
+        let key = Self::build(private, Backend::default())?;
+        Ok(match name {
+            Some(id) => key.with_id(id),
+            None => key,
+        })
+    }
+
+    /// The key as PKCS#8, DER, in the form that most programs read: version 1, for P-256 with the
+    /// public point.
+    #[must_use]
+    pub fn to_pkcs8(&self) -> Zeroizing<Vec<u8>> {
+        pkcs8::write(&self.private)
+    }
+
+    /// The same key under another name.
+    #[must_use]
+    pub fn with_id(self, id: KeyId) -> Self {
+        Self { public: self.public.with_id(id), ..self }
+    }
+
+    /// The same key, computed by this backend. An imported key has the default one.
+    ///
+    /// # Errors
+    /// [`KeyRejected::PrivateKey`] if the backend refuses the key: aws-lc-rs looks at the private
+    /// exponent of RSA keys, ring does not.
+    pub fn with_backend(self, backend: Backend) -> Result<Self, KeyRejected> {
+        let id = self.public.id().clone();
+        Ok(Self::build(self.private, backend)?.with_id(id))
+    }
+
+    fn build(private: Private, backend: Backend) -> Result<Self, KeyRejected> {
+        let (pair, public) = Pair::new(backend, &private)?;
+        // SECURITY: an Ed25519 secret under another public key gives the secret away when it signs.
+        if !private.belongs_to(&public) {
+            return Err(KeyRejected::PrivateKey);
         }
+        let public = VerifyingKey::from_public(public)?.with_backend(backend)?;
+        // SECURITY: a backend checks a part of an RSA key only when it signs; a key with a faulty
+        // part could give itself away with its first signature.
+        let signature = pair.sign(PROBE).map_err(|_| KeyRejected::PrivateKey)?;
+        public.verify(PROBE, &signature).map_err(|_| KeyRejected::PrivateKey)?;
+        Ok(Self { public, pair, private })
     }
 }
 
-fn new_ed25519(random: &dyn SecureRandom, now: DateTime<Utc>) -> Result<Record, KeyringError> {
-    let mut seed = Zeroizing::new(vec![0; 32]);
-    random.fill(&mut seed)?;
-    Ok(SigningKey::ed25519(&seed)?.into_record(seed, now))
+impl Signer for SigningKey {
+    fn key(&self) -> &VerifyingKey {
+        &self.public
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SignError> {
+        self.pair.sign(message)
+    }
 }
 
-fn imported_rsa(pkcs8: &[u8], now: DateTime<Utc>) -> Result<Record, KeyringError> {
-    let der = rsa::der(pkcs8)?;
-    let key = SigningKey::rsa(&der)?;
-    // SECURITY: the backend checks a part of the private key only when it signs; a key with a
-    // faulty part could give itself away with its first signature.
-    let probe = b"mcp-security/import-probe/v1";
-    key.public.verify(probe, &key.pair.sign(probe)?).map_err(|_| SignError)?;
-    Ok(key.into_record(der, now))
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("SigningKey").field("id", self.public.id()).finish_non_exhaustive()
+    }
 }
 
 #[cfg(test)]

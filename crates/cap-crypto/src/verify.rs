@@ -1,14 +1,19 @@
 use std::fmt;
 
-use ring::rsa::PublicKeyComponents;
-use ring::signature::{ED25519, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 use thiserror::Error;
 
+use crate::backend::Verifier;
 use crate::keyring::document::PublicPart;
-use crate::{KeyId, encoding};
+use crate::{Backend, KeyId, encoding, sha256};
 
 mod ed25519;
-mod jwk;
+pub(crate) mod jwk;
+mod p256;
+mod public;
+pub(crate) mod rsa;
+pub(crate) mod spki;
+
+pub(crate) use public::Public;
 
 /// What a signing key computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -16,15 +21,20 @@ mod jwk;
 pub enum Algorithm {
     /// Ed25519 (RFC 8032 §5.1), `EdDSA` in JOSE (RFC 8037 §3.1).
     EdDsa,
+    /// ECDSA with P-256 and SHA-256 (RFC 7518 §3.4): signatures are r and s of 32 bytes each.
+    Es256,
     /// RSASSA-PKCS1-v1_5 with SHA-256 (RFC 7518 §3.3), 2048 to 8192 bits.
     Rs256,
 }
 
 /// The public half of a signing key: one algorithm, one key, one name.
-#[derive(Clone, PartialEq, Eq)]
+///
+/// Two are equal if key and name are, whatever their backends.
+#[derive(Clone)]
 pub struct VerifyingKey {
     id: KeyId,
     public: Public,
+    verifier: Verifier,
 }
 
 /// A signature or a MAC did not verify. There is no more to say: every reason is the same error.
@@ -43,22 +53,29 @@ pub enum KeyRejected {
     #[error("the key is not a public key")]
     NotPublic,
     /// The key type, curve or algorithm is none of ours, or the key is meant for something else
-    /// than verifying signatures.
-    #[error("the key is not for EdDSA or RS256 signatures")]
+    /// than signatures.
+    #[error("the key is not for EdDSA (Ed25519), ES256 or RS256 signatures")]
     Unsupported,
     /// The Ed25519 point is not canonical or of small order.
     #[error("the Ed25519 key is a weak or non-canonical point")]
     WeakPoint,
+    /// The P-256 point is not on the curve, or its coordinates are not reduced.
+    #[error("the P-256 key is not a point of the curve in uncompressed form")]
+    OffCurve,
     /// The RSA modulus has fewer than 2048 or more than 8192 bits, or is even.
     #[error("the RSA modulus must be odd and have 2048 to 8192 bits")]
     Modulus,
     /// The RSA exponent is even, below 3 or above 2³³ − 1.
     #[error("the RSA exponent must be odd, at least 3 and at most 33 bits long")]
     Exponent,
-    /// The backend refuses the RSA private key.
+    /// The RSA modulus has the fingerprint of a generator whose keys can be factored
+    /// (CVE-2017-15361).
+    #[error("the RSA key comes from a weak generator (ROCA, CVE-2017-15361); replace it")]
+    Roca,
+    /// The parts of the private key are malformed, outside the bounds, or do not belong together.
     #[error(
-        "the RSA private key is not PKCS#8 with a modulus of 2048 to 4096 bits and an exponent \
-         of at least 65537, or its parts do not fit together"
+        "the private key is not well formed or its parts do not belong together (RSA: 2048, 3072 or \
+         4096 bits, two primes of equal length and an exponent of at least 65537)"
     )]
     PrivateKey,
     /// The `kid` cannot be a [`KeyId`].
@@ -69,12 +86,9 @@ pub enum KeyRejected {
         "expected `BEGIN PRIVATE KEY` (unencrypted PKCS#8); convert with: openssl pkcs8 -topk8 -nocrypt"
     )]
     NotPkcs8,
-}
-
-#[derive(Clone, PartialEq, Eq)]
-enum Public {
-    Ed25519([u8; 32]),
-    Rsa { n: Vec<u8>, e: Vec<u8> },
+    /// The PEM text is no public key (RFC 7468 §13).
+    #[error("expected `BEGIN PUBLIC KEY`; convert with: openssl pkey -pubout")]
+    NotSpki,
 }
 
 impl VerifyingKey {
@@ -83,10 +97,16 @@ impl VerifyingKey {
     /// # Errors
     /// [`KeyRejected::WeakPoint`] for points that are not canonical or of small order.
     pub fn from_ed25519(point: &[u8; 32]) -> Result<Self, KeyRejected> {
-        if !ed25519::is_sound_point(point) {
-            return Err(KeyRejected::WeakPoint);
-        }
-        Ok(Self::named_by_thumbprint(Public::Ed25519(*point)))
+        Self::from_public(Public::ed25519(point)?)
+    }
+
+    /// A P-256 public key as an uncompressed point (SEC 1 §2.3.3: 04, x, y), named by its
+    /// thumbprint.
+    ///
+    /// # Errors
+    /// [`KeyRejected::OffCurve`] for what is no such point, infinity included.
+    pub fn from_p256(point: &[u8; 65]) -> Result<Self, KeyRejected> {
+        Self::from_public(Public::p256(point)?)
     }
 
     /// An RSA public key from its modulus and exponent, both big-endian without leading zeros
@@ -94,23 +114,25 @@ impl VerifyingKey {
     ///
     /// # Errors
     /// [`KeyRejected::Malformed`] for leading zeros, [`KeyRejected::Modulus`],
-    /// [`KeyRejected::Exponent`].
+    /// [`KeyRejected::Exponent`], [`KeyRejected::Roca`].
     pub fn from_rsa_components(n: &[u8], e: &[u8]) -> Result<Self, KeyRejected> {
-        if n.first().is_none_or(|byte| *byte == 0) || e.first().is_none_or(|byte| *byte == 0) {
-            return Err(KeyRejected::Malformed);
-        }
-        if !(2048..=8192).contains(&bit_length(n)) || !is_odd(n) {
-            return Err(KeyRejected::Modulus);
-        }
-        if !(2..=33).contains(&bit_length(e)) || !is_odd(e) {
-            return Err(KeyRejected::Exponent);
-        }
-        Ok(Self::named_by_thumbprint(Public::Rsa { n: n.to_vec(), e: e.to_vec() }))
+        Self::from_public(Public::rsa(n, e)?)
     }
 
-    /// A public key in JWK form (RFC 7517): `OKP` with `Ed25519` (RFC 8037) or `RSA`. `kid` names
-    /// it, else its thumbprint does; `alg`, `use` and `key_ops` must agree with verifying EdDSA
-    /// or RS256 where they are given; other members are ignored.
+    /// A SubjectPublicKeyInfo (RFC 5280 §4.1.2.7), DER or PEM, named by its thumbprint. The DER is
+    /// read strictly; P-256 by its name only, the point uncompressed.
+    ///
+    /// # Errors
+    /// See [`KeyRejected`].
+    pub fn from_spki(bytes: &[u8]) -> Result<Self, KeyRejected> {
+        Self::from_public(spki::parse(bytes)?)
+    }
+
+    /// A public key in JWK form (RFC 7517): `OKP` with `Ed25519` (RFC 8037), `EC` with `P-256`, or
+    /// `RSA`. `kid` names it, else its thumbprint does; `alg`, `use` and `key_ops` must agree with
+    /// verifying signatures of its algorithm, and `use` and `key_ops` with each other, where they are
+    /// given; other members are ignored. A `Value` cannot hold a member twice: whoever read the
+    /// text must have refused that (RFC 7517 §4).
     ///
     /// # Errors
     /// See [`KeyRejected`]. Private and symmetric keys are refused.
@@ -124,6 +146,21 @@ impl VerifyingKey {
         jwk::write(self)
     }
 
+    /// The same key under another name.
+    #[must_use]
+    pub fn with_id(self, id: KeyId) -> Self {
+        Self { id, ..self }
+    }
+
+    /// The same key, computed by this backend. A new key has the default one.
+    ///
+    /// # Errors
+    /// [`KeyRejected::Malformed`] if the backend refuses the key, which none is known to do.
+    pub fn with_backend(self, backend: Backend) -> Result<Self, KeyRejected> {
+        let verifier = Verifier::new(backend, &self.public)?;
+        Ok(Self { verifier, ..self })
+    }
+
     /// The key's name.
     #[must_use]
     pub fn id(&self) -> &KeyId {
@@ -133,72 +170,82 @@ impl VerifyingKey {
     /// The one algorithm that this key verifies.
     #[must_use]
     pub fn algorithm(&self) -> Algorithm {
-        match self.public {
-            Public::Ed25519(_) => Algorithm::EdDsa,
-            Public::Rsa { .. } => Algorithm::Rs256,
+        self.public.algorithm()
+    }
+
+    /// What computes.
+    #[must_use]
+    pub fn backend(&self) -> Backend {
+        self.verifier.backend()
+    }
+
+    /// The point, if this is an Ed25519 key.
+    #[must_use]
+    pub fn as_ed25519(&self) -> Option<&[u8; 32]> {
+        match &self.public {
+            Public::Ed25519(point) => Some(point),
+            Public::P256(_) | Public::Rsa { .. } => None,
         }
     }
 
     /// Whether `signature` is this key's signature of `message`.
     ///
-    /// Ed25519 is verified without cofactor; before the backend is asked, non-canonical and
-    /// small-order points and scalars from L up are refused, because backends differ on them.
+    /// Before the backend is asked, what libraries differ on is refused: for Ed25519 (verified
+    /// without cofactor) non-canonical and small-order points and scalars from L up; for ES256
+    /// anything but r and s of 32 bytes between 1 and n − 1; for RS256 another length than that of
+    /// the modulus.
     ///
     /// # Errors
     /// [`Unverified`], which says nothing of why.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), Unverified> {
-        match &self.public {
-            Public::Ed25519(point) => {
-                if !ed25519::is_sound_signature(signature) {
-                    return Err(Unverified);
-                }
-                UnparsedPublicKey::new(&ED25519, point).verify(message, signature)
-            }
-            Public::Rsa { n, e } => {
-                PublicKeyComponents { n, e }.verify(&RSA_PKCS1_2048_8192_SHA256, message, signature)
-            }
+        if !self.public.is_sound_signature(signature) {
+            return Err(Unverified);
         }
-        .map_err(|_| Unverified)
+        self.verifier.verify(&self.public, message, signature)
     }
 
-    /// The key's thumbprint (RFC 7638 with SHA-256), which is its id unless a JWK named it.
+    /// The SHA-256 thumbprint of the key (RFC 7638); in base64url it is the id, unless a JWK or
+    /// [`with_id`](Self::with_id) named the key.
     #[must_use]
-    pub fn thumbprint(&self) -> KeyId {
-        self.public.thumbprint()
+    pub fn thumbprint(&self) -> [u8; 32] {
+        sha256(self.public.canonical_jwk().as_bytes())
     }
 
     pub(crate) fn public_part(&self) -> PublicPart {
-        match &self.public {
-            Public::Ed25519(point) => {
-                PublicPart { x: Some(encoding::encode(point)), n: None, e: None }
-            }
-            Public::Rsa { n, e } => {
-                PublicPart { x: None, n: Some(encoding::encode(n)), e: Some(encoding::encode(e)) }
-            }
-        }
+        let members = self.public.members();
+        let text =
+            |wanted| members.iter().find(|(name, _)| *name == wanted).map(|(_, text)| text.clone());
+        PublicPart { x: text("x"), y: text("y"), n: text("n"), e: text("e") }
     }
 
     pub(crate) fn from_public_part(part: &PublicPart) -> Result<Self, KeyRejected> {
-        match (&part.x, &part.n, &part.e) {
-            (Some(x), None, None) => Self::from_base64url_point(x),
-            (None, Some(n), Some(e)) => Self::from_base64url_components(n, e),
-            _ => Err(KeyRejected::Malformed),
-        }
+        let decode = |text: &String| encoding::decode(text).ok_or(KeyRejected::Malformed);
+        Self::from_public(match (&part.x, &part.y, &part.n, &part.e) {
+            (Some(x), None, None, None) => Public::ed25519(&decode(x)?)?,
+            (Some(x), Some(y), None, None) => {
+                Public::p256(&[[4].as_slice(), &decode(x)?, &decode(y)?].concat())?
+            }
+            (None, None, Some(n), Some(e)) => Public::rsa(&decode(n)?, &decode(e)?)?,
+            _ => return Err(KeyRejected::Malformed),
+        })
     }
 
-    fn from_base64url_point(x: &str) -> Result<Self, KeyRejected> {
-        Self::from_ed25519(&encoding::decode_array(x).ok_or(KeyRejected::Malformed)?)
-    }
-
-    fn from_base64url_components(n: &str, e: &str) -> Result<Self, KeyRejected> {
-        let decode = |text| encoding::decode(text).ok_or(KeyRejected::Malformed);
-        Self::from_rsa_components(&decode(n)?, &decode(e)?)
-    }
-
-    fn named_by_thumbprint(public: Public) -> Self {
-        Self { id: public.thumbprint(), public }
+    pub(crate) fn from_public(public: Public) -> Result<Self, KeyRejected> {
+        Ok(Self {
+            id: KeyId::thumbprint(&public.canonical_jwk()),
+            verifier: Verifier::new(Backend::default(), &public)?,
+            public,
+        })
     }
 }
+
+impl PartialEq for VerifyingKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id && self.public == other.public
+    }
+}
+
+impl Eq for VerifyingKey {}
 
 impl fmt::Debug for VerifyingKey {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -210,11 +257,15 @@ impl fmt::Debug for VerifyingKey {
 }
 
 impl Algorithm {
+    /// Every one there is.
+    pub const ALL: &'static [Self] = &[Self::EdDsa, Self::Es256, Self::Rs256];
+
     /// The name in JOSE headers (RFC 7518 §3.1, RFC 8037 §3.1).
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::EdDsa => "EdDSA",
+            Self::Es256 => "ES256",
             Self::Rs256 => "RS256",
         }
     }
@@ -224,29 +275,4 @@ impl fmt::Display for Algorithm {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(self.as_str())
     }
-}
-
-impl Public {
-    /// The required members in lexicographic order, without white space (RFC 7638 §3).
-    fn thumbprint(&self) -> KeyId {
-        KeyId::thumbprint(&match self {
-            Self::Ed25519(point) => {
-                format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, encoding::encode(point))
-            }
-            Self::Rsa { n, e } => {
-                let (n, e) = (encoding::encode(n), encoding::encode(e));
-                format!(r#"{{"e":"{e}","kty":"RSA","n":"{n}"}}"#)
-            }
-        })
-    }
-}
-
-/// The bits of a big-endian number without leading zero bytes.
-fn bit_length(number: &[u8]) -> usize {
-    let unused = number.first().map_or(0, |byte| byte.leading_zeros());
-    (number.len() * 8).saturating_sub(usize::try_from(unused).unwrap_or(0))
-}
-
-fn is_odd(number: &[u8]) -> bool {
-    number.last().is_some_and(|byte| byte % 2 == 1)
 }

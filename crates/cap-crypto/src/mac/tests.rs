@@ -42,7 +42,7 @@ fn macs_are_those_of_openssl_over_the_domain_and_the_message() {
 fn a_mac_of_one_purpose_is_worth_nothing_for_another_under_the_same_key() {
     let mac = keyring(Purpose::AuditMac).mac(b"hello");
     let other = keyring(Purpose::CapabilityMac);
-    assert_eq!(mac.key, *other.active());
+    assert_eq!(mac.key, other.active());
     assert_eq!(other.verify(&mac, b"hello"), Err(Unverified));
     assert_eq!(keyring(Purpose::AuditMac).verify(&mac, b"hello"), Ok(()));
 }
@@ -67,16 +67,16 @@ fn a_mac_of_another_keyring_is_refused_even_under_our_key_id() {
     let other = MacKeyring::ephemeral(Purpose::CapabilityMac, &OsRandom).unwrap();
     let mut mac = other.mac(b"message");
     assert_eq!(ring.verify(&mac, b"message"), Err(Unverified));
-    mac.key = ring.active().clone();
+    mac.key = ring.active();
     assert_eq!(ring.verify(&mac, b"message"), Err(Unverified));
 }
 
 #[test]
 fn a_rotated_key_verifies_until_it_is_retired() {
-    let mut ring = keyring(Purpose::AuditMac);
+    let ring = keyring(Purpose::AuditMac);
     let old = ring.mac(b"message");
     let id = ring.rotate(&OsRandom, DateTime::UNIX_EPOCH).unwrap();
-    assert_eq!((ring.active(), ring.mac(b"message").key), (&id, id.clone()));
+    assert_eq!((ring.active(), ring.mac(b"message").key), (id.clone(), id.clone()));
     assert_eq!(ring.verify(&old, b"message"), Ok(()));
 
     assert!(matches!(ring.retire(&id), Err(KeyringError::ActiveKey(key)) if key == id));

@@ -81,7 +81,7 @@ fn folders_and_files_are_for_their_owner_alone() {
 #[test]
 fn a_file_or_folder_that_others_may_open_is_refused_with_what_to_do() {
     let (_root, folder) = folder();
-    let mut ring = mac(&folder).unwrap();
+    let ring = mac(&folder).unwrap();
     let file = folder.join("capability-mac.json");
     for wrong in [0o640, 0o604, 0o620, 0o602, 0o610, 0o666, 0o777] {
         chmod(&file, wrong);
@@ -105,8 +105,8 @@ fn a_file_or_folder_that_others_may_open_is_refused_with_what_to_do() {
 #[test]
 fn a_damaged_file_is_an_error_that_names_it_and_is_never_replaced() {
     let (_root, folder) = folder();
-    let mut ring = mac(&folder).unwrap();
-    let active = ring.active().clone();
+    let ring = mac(&folder).unwrap();
+    let active = ring.active();
     let file = folder.join("capability-mac.json");
     let good = fs::read_to_string(&file).unwrap();
     let replaced = |from: &str, to: &str| {
@@ -121,9 +121,14 @@ fn a_damaged_file_is_an_error_that_names_it_and_is_never_replaced() {
         "null".to_owned(),
         format!("{good}x"),
         format!("{good}{good}"),
-        replaced("\"version\": 1", "\"version\": 2"),
-        replaced("\"version\": 1", "\"version\": 1, \"version\": 1"),
-        replaced("\"version\": 1", "\"version\": 1, \"note\": \"\""),
+        replaced("\"version\": 2", "\"version\": 3"),
+        replaced("\"version\": 2", "\"version\": 1"),
+        replaced("\"version\": 2", "\"version\": 0"),
+        replaced("\"changes\": 1", "\"changes\": -1"),
+        replaced("\"active\"", "\"pending\""),
+        replaced("\"active\"", "\"compromised\""),
+        replaced("\"version\": 2", "\"version\": 2, \"version\": 2"),
+        replaced("\"version\": 2", "\"version\": 2, \"note\": \"\""),
         replaced("\"status\"", "\"note\": 1, \"status\""),
         replaced("\"secret\": \"", "\"secret\": \"A"),
         replaced("\"secret\": \"", "\"secret\": \"="),
@@ -164,11 +169,11 @@ fn a_damaged_file_is_an_error_that_names_it_and_is_never_replaced() {
         }
         assert!(ring.rotate(&OsRandom, NOW).is_err());
         assert_eq!(fs::read_to_string(&file).unwrap(), content);
-        assert_eq!(*ring.active(), active);
+        assert_eq!(ring.active(), active);
     }
     fs::write(&file, &good).unwrap();
     assert!(!ring.reload().unwrap());
-    assert_eq!(*mac(&folder).unwrap().active(), active);
+    assert_eq!(mac(&folder).unwrap().active(), active);
 }
 
 #[test]
@@ -243,7 +248,7 @@ fn open_creates_nothing() {
 #[test]
 fn a_keyring_that_has_gone_is_an_error_not_a_new_one() {
     let (_root, folder) = folder();
-    let mut ring = mac(&folder).unwrap();
+    let ring = mac(&folder).unwrap();
     fs::remove_file(folder.join("capability-mac.json")).unwrap();
     assert!(matches!(ring.reload().unwrap_err(), KeyringError::Io { .. }));
     assert!(matches!(ring.rotate(&OsRandom, NOW).unwrap_err(), KeyringError::Io { .. }));
@@ -253,8 +258,8 @@ fn a_keyring_that_has_gone_is_an_error_not_a_new_one() {
 #[test]
 fn rotation_and_retirement_reach_the_other_openers_when_they_reload() {
     let (_root, folder) = folder();
-    let mut ours = mac(&folder).unwrap();
-    let mut theirs = mac(&folder).unwrap();
+    let ours = mac(&folder).unwrap();
+    let theirs = mac(&folder).unwrap();
     let old = ours.mac(b"message");
     let file = folder.join("capability-mac.json");
     let secret = secrets(&file).remove(0);
@@ -264,7 +269,7 @@ fn rotation_and_retirement_reach_the_other_openers_when_they_reload() {
     assert_eq!(ours.verify(&theirs.mac(b"message"), b"message"), Err(Unverified));
     assert!(ours.reload().unwrap());
     assert!(!ours.reload().unwrap());
-    assert_eq!(ours.active(), &new);
+    assert_eq!(ours.active(), new);
     assert_eq!(ours.verify(&theirs.mac(b"message"), b"message"), Ok(()));
     assert_eq!(ours.verify(&old, b"message"), Ok(()));
     assert_eq!(ours.keys().last().map(|key| key.created), Some(later));
@@ -280,8 +285,8 @@ fn rotation_and_retirement_reach_the_other_openers_when_they_reload() {
 #[test]
 fn a_rotation_starts_from_the_file_and_loses_nobody_elses() {
     let (_root, folder) = folder();
-    let mut ours = mac(&folder).unwrap();
-    let mut theirs = mac(&folder).unwrap();
+    let ours = mac(&folder).unwrap();
+    let theirs = mac(&folder).unwrap();
     let proof = theirs.mac(b"message");
     theirs.rotate(&OsRandom, NOW).unwrap();
     let newer = theirs.mac(b"message");
@@ -295,7 +300,7 @@ fn a_rotation_starts_from_the_file_and_loses_nobody_elses() {
 #[test]
 fn a_rotated_signing_key_leaves_no_secret_in_the_file() {
     let (_root, folder) = folder();
-    let mut ring = sign(&folder).unwrap();
+    let ring = sign(&folder).unwrap();
     let file = folder.join("token-sign.json");
     let secret = secrets(&file).remove(0);
     let old = ring.sign(b"message").unwrap();
@@ -314,7 +319,7 @@ fn a_rotated_signing_key_leaves_no_secret_in_the_file() {
 #[test]
 fn what_a_crash_left_behind_does_not_disturb_and_goes_away() {
     let (_root, folder) = folder();
-    let mut ring = mac(&folder).unwrap();
+    let ring = mac(&folder).unwrap();
     fs::write(folder.join("capability-mac.json.new"), "half a file with a secret").unwrap();
     assert_eq!(mac(&folder).unwrap().active(), ring.active());
     ring.rotate(&OsRandom, NOW).unwrap();
@@ -340,7 +345,7 @@ fn a_broken_random_source_leaves_the_files_as_they_were() {
     assert!(matches!(refused.unwrap_err(), KeyringError::Random(RandomError)));
     assert_eq!(names(&folder), ["capability-mac.lock"]);
 
-    let mut ring = mac(&folder).unwrap();
+    let ring = mac(&folder).unwrap();
     let before = fs::read(folder.join("capability-mac.json")).unwrap();
     assert!(ring.rotate(&Broken, NOW).is_err());
     assert_eq!(fs::read(folder.join("capability-mac.json")).unwrap(), before);

@@ -27,7 +27,7 @@ fn thumbprints_are_those_of_the_rfcs() {
 
 #[test]
 fn a_public_jwk_comes_back_as_it_went() {
-    let mut ring = SigningKeyring::ephemeral(Purpose::TokenSign, &OsRandom).unwrap();
+    let ring = SigningKeyring::ephemeral(Purpose::TokenSign, &OsRandom).unwrap();
     let pem = include_bytes!("../fixtures/rsa-2048.pem");
     ring.import_rsa(pem, chrono::DateTime::UNIX_EPOCH).unwrap();
     let keys = ring.verifying_keys();
@@ -46,12 +46,15 @@ fn a_jwk_may_name_its_key() {
     let jwk = json!({ "kty": "OKP", "crv": "Ed25519", "x": X, "kid": "key-1", "x5c": [1] });
     let key = VerifyingKey::from_jwk(&jwk).unwrap();
     assert_eq!(key.id().as_str(), "key-1");
-    assert_eq!(key.thumbprint().as_str(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+    let unnamed = json!({ "kty": "OKP", "crv": "Ed25519", "x": X });
+    let unnamed = VerifyingKey::from_jwk(&unnamed).unwrap();
+    assert_eq!(unnamed.id().as_str(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+    assert_eq!(key.thumbprint(), unnamed.thumbprint());
 }
 
 #[test]
 fn a_jwk_that_is_private_for_something_else_or_malformed_is_refused() {
-    use KeyRejected::{Malformed, Name, NotPublic, Unsupported, WeakPoint};
+    use KeyRejected::{Malformed, Name, NotPublic, OffCurve, Unsupported, WeakPoint};
     let with = |name: &str, value: Value| {
         let mut jwk = json!({ "kty": "OKP", "crv": "Ed25519", "x": X });
         jwk[name] = value;
@@ -64,7 +67,8 @@ fn a_jwk_that_is_private_for_something_else_or_malformed_is_refused() {
         (with("d", json!("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A")), NotPublic),
         (json!({ "kty": "oct", "k": "AAAA" }), NotPublic),
         (json!({ "kty": "oct" }), Unsupported),
-        (json!({ "kty": "EC", "crv": "P-256", "x": X, "y": X }), Unsupported),
+        (json!({ "kty": "EC", "crv": "P-256", "x": X, "y": X }), OffCurve),
+        (json!({ "kty": "EC", "crv": "P-384", "x": X, "y": X }), Unsupported),
         (with("crv", json!("X25519")), Unsupported),
         (with("crv", json!("Ed448")), Unsupported),
         (with("kty", json!("okp")), Unsupported),

@@ -28,7 +28,7 @@ fn threads_that_create_at_once_end_with_one_key() {
                     scope.spawn(|| {
                         start.wait();
                         let ring = open(&folder);
-                        (ring.active().clone(), ring.mac(b"same").tag)
+                        (ring.active(), ring.mac(b"same").tag)
                     })
                 })
                 .collect();
@@ -47,7 +47,7 @@ fn rotations_at_once_all_take_place() {
     thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
-                let mut ring = open(&folder);
+                let ring = open(&folder);
                 for _ in 0..5 {
                     ring.rotate(&OsRandom, NOW).unwrap();
                     ring.reload().unwrap();
@@ -56,7 +56,7 @@ fn rotations_at_once_all_take_place() {
         }
         scope.spawn(|| {
             // A reader sees whole files only, and always one active key.
-            let mut ring = open(&folder);
+            let ring = open(&folder);
             for _ in 0..200 {
                 ring.reload().unwrap();
                 ring.verify(&first, b"message").unwrap();
