@@ -1,13 +1,20 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use cap_core::{Capability, CapabilityId};
-use cap_crypto::{Purpose, RandomError, SecureRandom, SignError, SigningKeyring};
+use cap_crypto::{Purpose, SecureRandom, SignError, Signer, SigningKeyring};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use thiserror::Error;
 
-use crate::claims::EntryOut;
-use crate::{ENTRY_TYPE, MAX_TOKEN_BYTES, TokenId, jose, lineage};
+use crate::claims::entry::{EntryOut, is_instant};
+use crate::issued::{Issued, IssuedToken};
+use crate::{MAX_TOKEN_BYTES, TokenId, VerifiedToken, jose, lineage};
+
+mod delegated;
+mod error;
+
+pub use delegated::DelegatedToken;
+pub use error::{BatchError, IssueError};
 
 /// How long a token lives unless the caller says otherwise: 15 minutes.
 pub const DEFAULT_TTL: Duration = Duration::from_secs(900);
@@ -15,52 +22,33 @@ pub const DEFAULT_TTL: Duration = Duration::from_secs(900);
 /// How long a token may live: 24 hours.
 pub const MAX_TTL: Duration = Duration::from_secs(24 * 3600);
 
-/// Makes capability tokens: one issuer, one audience, one keyring.
-#[derive(Debug)]
+/// Makes capability tokens: one issuer, one audience, one keyring or signer.
+#[derive(Debug, Clone)]
 pub struct Issuer<'a> {
     issuer: String,
     audience: String,
-    keys: &'a SigningKeyring,
+    keys: Keys<'a>,
+    register: Option<&'a Issued>,
 }
 
-/// Why no token was issued.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum IssueError {
-    /// The lifetime is shorter than a second or longer than [`MAX_TTL`].
-    #[error("a token lives for one second to 24 hours")]
-    Lifetime,
-    /// The capability has expired, or does so within the second.
-    #[error("the capability has expired")]
-    Expired,
-    /// The clock stands before 1970.
-    #[error("the time is before 1970")]
-    Clock,
-    /// The ids given are not those of the capability's ancestors, the root first.
-    #[error("the ancestors are not those of the capability, the root first")]
-    Ancestors,
-    /// The capability does not fit into a token.
-    #[error("the token would have more than {MAX_TOKEN_BYTES} bytes")]
-    TooLarge,
-    /// The keys are not for tokens.
-    #[error("the keys are for `{0}`, not for signing tokens")]
-    Purpose(Purpose),
-    /// The random source failed.
-    #[error(transparent)]
-    Random(#[from] RandomError),
-    /// The backend could not sign.
-    #[error(transparent)]
-    Sign(#[from] SignError),
+#[derive(Debug, Clone)]
+enum Keys<'a> {
+    Ring(&'a SigningKeyring),
+    Signer(Arc<dyn Signer>),
 }
 
-/// The header of RFC 9068 §2.1.
-#[derive(Serialize)]
-struct Header<'a> {
-    typ: &'static str,
-    alg: &'static str,
-    kid: &'a str,
+/// One token of a [batch](Issuer::issue_all).
+#[derive(Debug, Clone, Copy)]
+pub struct TokenRequest<'a> {
+    /// What it is to carry.
+    pub capability: &'a Capability,
+    /// The ancestors of that, the root first.
+    pub ancestors: &'a [CapabilityId],
+    /// How long it is to live.
+    pub ttl: Duration,
 }
 
+/// The claims of RFC 9068 §2.2.
 #[derive(Serialize)]
 struct ClaimsOut<'a> {
     iss: &'a str,
@@ -70,8 +58,14 @@ struct ClaimsOut<'a> {
     iat: i64,
     nbf: i64,
     exp: i64,
-    jti: String,
+    jti: TokenId,
     authorization_details: [EntryOut<'a>; 1],
+}
+
+/// A token that nobody has seen yet.
+struct Made {
+    text: String,
+    fact: IssuedToken,
 }
 
 impl<'a> Issuer<'a> {
@@ -82,7 +76,27 @@ impl<'a> Issuer<'a> {
         audience: impl Into<String>,
         keys: &'a SigningKeyring,
     ) -> Self {
-        Self { issuer: issuer.into(), audience: audience.into(), keys }
+        Self::with_keys(issuer.into(), audience.into(), Keys::Ring(keys))
+    }
+
+    /// The same with one key, wherever it lives: in memory, in a smart card, in a service. That it
+    /// signs nothing but tokens is for the caller to see to.
+    pub fn with_signer(
+        issuer: impl Into<String>,
+        audience: impl Into<String>,
+        signer: Arc<dyn Signer>,
+    ) -> Self {
+        Self::with_keys(issuer.into(), audience.into(), Keys::Signer(signer))
+    }
+
+    fn with_keys(issuer: String, audience: String, keys: Keys<'a>) -> Self {
+        Self { issuer, audience, keys, register: None }
+    }
+
+    /// Keeps account of every token in `register`; one that has no room there is not issued.
+    #[must_use]
+    pub fn tracked_by(self, register: &'a Issued) -> Self {
+        Self { register: Some(register), ..self }
     }
 
     /// A token that carries `capability`, for `ttl` (whole seconds), but never longer than the
@@ -98,15 +112,108 @@ impl<'a> Issuer<'a> {
         random: &dyn SecureRandom,
         now: DateTime<Utc>,
     ) -> Result<String, IssueError> {
-        if self.keys.purpose() != Purpose::TokenSign {
-            return Err(IssueError::Purpose(self.keys.purpose()));
+        self.one(TokenRequest { capability, ancestors, ttl }, None, random, now)
+    }
+
+    /// All of these tokens, in their order, or none of them.
+    ///
+    /// # Errors
+    /// Which one could not be made, and why.
+    pub fn issue_all(
+        &self,
+        requests: &[TokenRequest<'_>],
+        random: &dyn SecureRandom,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<String>, BatchError> {
+        let signer = self.signer().map_err(|source| BatchError { index: 0, source })?;
+        let mut made = Vec::with_capacity(requests.len());
+        for (index, request) in requests.iter().enumerate() {
+            let one = self.make(&*signer, *request, None, random, now);
+            made.push(one.map_err(|source| BatchError { index, source })?);
         }
+        let last = requests.len().saturating_sub(1);
+        let (texts, facts): (_, Vec<_>) =
+            made.into_iter().map(|made| (made.text, made.fact)).unzip();
+        self.account_for(&facts, now).map_err(|source| BatchError { index: last, source })?;
+        Ok(texts)
+    }
+
+    /// A new token for the root capability of one that has not expired: the same authority and
+    /// holder, another id. It does not outlive the capability either.
+    ///
+    /// Validate `token` right before, with the revocations: what was revoked is not renewed.
+    ///
+    /// # Errors
+    /// See [`IssueError`]: among others [`TokenExpired`](IssueError::TokenExpired) from its expiry
+    /// on, without leeway, [`Foreign`](IssueError::Foreign) for tokens of others, and
+    /// [`Delegated`](IssueError::Delegated) for one whose capability has ancestors: it would outlive
+    /// the token that it was made of.
+    pub fn refresh(
+        &self,
+        token: &VerifiedToken,
+        ttl: Duration,
+        random: &dyn SecureRandom,
+        now: DateTime<Utc>,
+    ) -> Result<String, IssueError> {
+        self.require_own(token, now)?;
+        let (capability, ancestors) = (token.capability(), token.ancestors());
+        if !ancestors.is_empty() {
+            return Err(IssueError::Delegated);
+        }
+        self.one(TokenRequest { capability, ancestors, ttl }, None, random, now)
+    }
+
+    /// SECURITY: whoever has keys of several issuers, or several audiences, must not turn a token of
+    /// one into a token of another.
+    fn require_own(&self, token: &VerifiedToken, now: DateTime<Utc>) -> Result<(), IssueError> {
+        if token.issuer() != self.issuer || token.audience() != self.audience {
+            Err(IssueError::Foreign)
+        } else if now >= token.expires_at() {
+            Err(IssueError::TokenExpired)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn one(
+        &self,
+        request: TokenRequest<'_>,
+        until: Option<DateTime<Utc>>,
+        random: &dyn SecureRandom,
+        now: DateTime<Utc>,
+    ) -> Result<String, IssueError> {
+        let made = self.make(&*self.signer()?, request, until, random, now)?;
+        self.account_for(&[made.fact], now)?;
+        Ok(made.text)
+    }
+
+    fn signer(&self) -> Result<Arc<dyn Signer>, IssueError> {
+        match &self.keys {
+            Keys::Signer(signer) => Ok(Arc::clone(signer)),
+            Keys::Ring(keys) if keys.purpose() == Purpose::TokenSign => Ok(keys.signer()),
+            Keys::Ring(keys) => Err(IssueError::Purpose(keys.purpose())),
+        }
+    }
+
+    /// Makes a token that does not outlive `until`.
+    fn make(
+        &self,
+        signer: &dyn Signer,
+        request: TokenRequest<'_>,
+        until: Option<DateTime<Utc>>,
+        random: &dyn SecureRandom,
+        now: DateTime<Utc>,
+    ) -> Result<Made, IssueError> {
+        let TokenRequest { capability, ancestors, ttl } = request;
         if !lineage::fits(capability, ancestors) {
             return Err(IssueError::Ancestors);
         }
-        let (issued, expires) = lifetime(capability, ttl, now)?;
+        let end = capability.expires_at().into_iter().chain(until).min();
+        let (issued, expires) = lifetime(end, ttl, now)?;
+        let token = TokenId::new(random, now)?;
         let principal = capability.principal().as_str();
-        self.sign(&ClaimsOut {
+        let entry = EntryOut::new(capability, ancestors).ok_or(IssueError::Clock)?;
+        let claims = ClaimsOut {
             iss: &self.issuer,
             sub: principal,
             aud: &self.audience,
@@ -114,29 +221,43 @@ impl<'a> Issuer<'a> {
             iat: issued,
             nbf: issued,
             exp: expires,
-            jti: TokenId::new(random, now)?.to_string(),
-            authorization_details: [EntryOut { kind: ENTRY_TYPE, capability, ancestors }],
-        })
+            jti: token,
+            authorization_details: [entry],
+        };
+        let expires_at = DateTime::from_timestamp(expires, 0).ok_or(IssueError::Clock)?;
+        let fact = IssuedToken {
+            token,
+            capability: capability.id(),
+            principal: capability.principal().clone(),
+            expires_at,
+        };
+        Ok(Made { text: signed(signer, &claims)?, fact })
     }
 
-    fn sign(&self, claims: &ClaimsOut<'_>) -> Result<String, IssueError> {
-        let key = self.keys.active_key();
-        let header =
-            Header { typ: "at+jwt", alg: key.algorithm().as_str(), kid: key.id().as_str() };
-        // INVARIANT: strings, numbers and a capability always serialise.
-        let json = |result: serde_json::Result<Vec<u8>>| result.map_err(|_| SignError);
-        let input = jose::signing_input(
-            &json(serde_json::to_vec(&header))?,
-            &json(serde_json::to_vec(claims))?,
-        );
-        let token = jose::with_signature(&input, &self.keys.sign(input.as_bytes())?.bytes);
-        if token.len() > MAX_TOKEN_BYTES { Err(IssueError::TooLarge) } else { Ok(token) }
+    /// To be called before they are handed out.
+    fn account_for(&self, facts: &[IssuedToken], now: DateTime<Utc>) -> Result<(), IssueError> {
+        self.register.map_or(Ok(()), |register| register.record(facts, now))
     }
 }
 
-/// `iat` and `exp`.
+fn signed(signer: &dyn Signer, claims: &ClaimsOut<'_>) -> Result<String, IssueError> {
+    let key = signer.key();
+    // INVARIANT: strings, numbers and constraints always serialise.
+    let json = serde_json::to_string(claims).map_err(|_| SignError)?;
+    if !jose::json::is_shallow(&json) {
+        return Err(IssueError::TooDeep);
+    }
+    let mut token = jose::header::of_our_own(key.algorithm(), key.id());
+    token.reserve(json.len() / 3 * 4 + 768);
+    jose::append(&mut token, json.as_bytes());
+    let signature = signer.sign(token.as_bytes())?;
+    jose::append(&mut token, &signature);
+    if token.len() > MAX_TOKEN_BYTES { Err(IssueError::TooLarge) } else { Ok(token) }
+}
+
+/// `iat` and `exp`, in seconds since 1970.
 fn lifetime(
-    capability: &Capability,
+    end: Option<DateTime<Utc>>,
     ttl: Duration,
     now: DateTime<Utc>,
 ) -> Result<(i64, i64), IssueError> {
@@ -148,10 +269,13 @@ fn lifetime(
         return Err(IssueError::Lifetime);
     }
     let issued = now.timestamp();
-    if issued < 0 {
-        return Err(IssueError::Clock);
-    }
-    let end = capability.expires_at().map_or(i64::MAX, |end| end.timestamp());
+    let end = end.map_or(i64::MAX, |end| end.timestamp());
     let expires = issued.saturating_add(seconds).min(end);
-    if expires <= issued { Err(IssueError::Expired) } else { Ok((issued, expires)) }
+    if !is_instant(issued) || !is_instant(expires.max(0)) {
+        Err(IssueError::Clock)
+    } else if expires <= issued {
+        Err(IssueError::Expired)
+    } else {
+        Ok((issued, expires))
+    }
 }

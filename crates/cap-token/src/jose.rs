@@ -5,13 +5,17 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::{Map, Value};
 use thiserror::Error;
 
-mod json;
+pub(crate) mod header;
+pub(crate) mod json;
 
 /// The most bytes that a token may have; nothing is done with a longer one.
 pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
+
+/// The most characters that the header of a token may have: it is read before anything is
+/// verified.
+const MAX_HEADER_CHARS: usize = 4 * 1024;
 
 /// Which part of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,8 +33,10 @@ pub enum Part {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum MalformedToken {
-    /// It has more than [`MAX_TOKEN_BYTES`].
-    #[error("the token has more than {MAX_TOKEN_BYTES} bytes")]
+    /// It has more than [`MAX_TOKEN_BYTES`], or its header more than a quarter of that.
+    #[error(
+        "the token has more than {MAX_TOKEN_BYTES} bytes, or its header more than a quarter of that"
+    )]
     TooLarge,
     /// It is not three parts with two dots between them.
     #[error("the token is not in compact form: three parts, separated by dots")]
@@ -44,20 +50,23 @@ pub enum MalformedToken {
     /// An object, at any depth, has two members of the same name.
     #[error("the {0} has two members of the same name")]
     Duplicate(Part),
+    /// Arrays and objects stand in each other more than 32 levels deep.
+    #[error("the {0} is nested over 32 levels deep")]
+    TooDeep(Part),
 }
 
-/// A token taken apart; nothing in it is verified.
-#[derive(Debug)]
+/// A token taken apart; nothing in it is verified, or even decoded.
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Compact<'a> {
     /// What the signature covers: the first two parts, as they came.
     pub(crate) signing_input: &'a str,
-    pub(crate) header: Map<String, Value>,
+    pub(crate) header: &'a str,
     payload: &'a str,
-    pub(crate) signature: Vec<u8>,
+    signature: &'a str,
 }
 
 impl<'a> Compact<'a> {
-    pub(crate) fn parse(token: &'a str) -> Result<Self, MalformedToken> {
+    pub(crate) fn split(token: &'a str) -> Result<Self, MalformedToken> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(MalformedToken::TooLarge);
         }
@@ -67,27 +76,38 @@ impl<'a> Compact<'a> {
         if payload.contains('.') {
             return Err(MalformedToken::NotCompact);
         }
-        Ok(Self {
-            signing_input,
-            header: object(header, Part::Header)?,
-            payload,
-            signature: decode(signature, Part::Signature)?,
-        })
+        if header.len() > MAX_HEADER_CHARS {
+            return Err(MalformedToken::TooLarge);
+        }
+        Ok(Self { signing_input, header, payload, signature })
     }
 
-    /// SECURITY: to be called once the signature has been verified, or to show them to a person.
-    pub(crate) fn claims(&self) -> Result<Map<String, Value>, MalformedToken> {
-        object(self.payload, Part::Claims)
+    /// The text of the header.
+    pub(crate) fn header_text(&self) -> Result<String, MalformedToken> {
+        text(self.header, Part::Header)
+    }
+
+    pub(crate) fn signature(&self) -> Result<Vec<u8>, MalformedToken> {
+        decode(self.signature, Part::Signature)
+    }
+
+    /// The text of the payload.
+    ///
+    /// SECURITY: to be called once the signature has been verified, or to show it to a person.
+    pub(crate) fn claims_text(&self) -> Result<String, MalformedToken> {
+        text(self.payload, Part::Claims)
     }
 }
 
-/// The compact form up to the signature.
-pub(crate) fn signing_input(header: &[u8], claims: &[u8]) -> String {
-    format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims))
+/// One part in its encoding.
+pub(crate) fn encode(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
 }
 
-pub(crate) fn with_signature(signing_input: &str, signature: &[u8]) -> String {
-    format!("{signing_input}.{}", URL_SAFE_NO_PAD.encode(signature))
+/// Appends a part, after a dot.
+pub(crate) fn append(token: &mut String, bytes: &[u8]) {
+    token.push('.');
+    URL_SAFE_NO_PAD.encode_string(bytes, token);
 }
 
 /// Refuses padding, white space, other alphabets, and bits set beyond the last byte.
@@ -95,11 +115,8 @@ fn decode(text: &str, part: Part) -> Result<Vec<u8>, MalformedToken> {
     URL_SAFE_NO_PAD.decode(text).map_err(|_| MalformedToken::Encoding(part))
 }
 
-fn object(text: &str, part: Part) -> Result<Map<String, Value>, MalformedToken> {
-    json::object(&decode(text, part)?).map_err(|error| match error {
-        json::Refused::Duplicate => MalformedToken::Duplicate(part),
-        json::Refused::NotAnObject => MalformedToken::NotJson(part),
-    })
+fn text(encoded: &str, part: Part) -> Result<String, MalformedToken> {
+    String::from_utf8(decode(encoded, part)?).map_err(|_| MalformedToken::NotJson(part))
 }
 
 impl fmt::Display for Part {

@@ -1,19 +1,45 @@
 #![doc = include_str!("../README.md")]
 
+mod cache;
+pub mod chain;
 mod claims;
+mod explain;
 mod inspect;
 mod issue;
+mod issued;
 mod jose;
+mod jwks;
 mod lineage;
+mod revocation;
+mod status_list;
+mod sync;
 mod token_id;
 mod validate;
 
-pub use inspect::{UnverifiedToken, inspect};
-pub use issue::{DEFAULT_TTL, IssueError, Issuer, MAX_TTL};
+pub use cache::{CacheLimits, CacheStats, CachedValidator};
+pub use explain::{ChainExplanation, ChainLink, explain_chain};
+pub use inspect::{UnverifiedToken, inspect, introspect};
+pub use issue::{
+    BatchError, DEFAULT_TTL, DelegatedToken, IssueError, Issuer, MAX_TTL, TokenRequest,
+};
+pub use issued::{Issued, IssuedToken};
 pub use jose::{MAX_TOKEN_BYTES, MalformedToken, Part};
-pub use token_id::TokenId;
+pub use jwks::{
+    Applied, ForeignKeys, Jwks, JwksError, JwksSource, JwksSourceError, JwksTiming, MAX_JWKS_BYTES,
+    MAX_JWKS_KEYS,
+};
+pub use revocation::{
+    Epoch, ExportError, Facts, ImportError, MAX_ISSUER_BYTES, MAX_REVOCATIONS_BYTES,
+    MalformedRevocations, Publisher, REVOCATION_DOMAIN, Revocation, RevocationSet, RevocationStats,
+    RevocationTarget, RevokeError, Revoked,
+};
+pub use status_list::{
+    MAX_STATUS_LIST_CHARS, MAX_STATUSES, ReadStatusListError, Status, StatusList, StatusListError,
+    StatusListLifetime, StatusListToken,
+};
+pub use token_id::{InvalidTokenId, TokenId};
 pub use validate::{DEFAULT_LEEWAY, ValidateError, Validator, VerifiedToken};
 
 /// The `type` of our entry in `authorization_details` (RFC 9396 §2): a capability with its
 /// ancestors, version 1.
-pub const ENTRY_TYPE: &str = "https://mcp-security.dev/capability/v1";
+pub const ENTRY_TYPE: &str = "https://mcp-security.dev/cap/v1";

@@ -112,8 +112,8 @@ pub(crate) struct Terms {
     /// How long it lives, such as 90s, 30m, 8h or 7d; for ever, when it is not given
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) expires_in: Option<chrono::TimeDelta>,
-    /// Also make a token that carries it, for this long
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    /// Also make a token that carries it, for this long, at most 24h
+    #[arg(long, value_name = "DURATION", value_parser = token_lifetime)]
     pub(crate) token: Option<chrono::TimeDelta>,
     /// Print JSON
     #[arg(long)]
@@ -208,6 +208,17 @@ pub(crate) enum Audit {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// Refused here, so that nothing is granted whose token cannot be made.
+fn token_lifetime(text: &str) -> Result<chrono::TimeDelta, String> {
+    let lifetime = duration(text)?;
+    match lifetime.to_std() {
+        Ok(lifetime) if lifetime > cap_token::MAX_TTL => {
+            Err("a token lives for at most 24h".to_owned())
+        }
+        _ => Ok(lifetime),
+    }
 }
 
 /// `90s`, `30m`, `8h`, `7d`.

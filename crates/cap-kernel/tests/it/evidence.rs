@@ -85,7 +85,7 @@ fn evidence_of_a_retiring_key_is_good_until_the_key_is_retired() {
     let kernel = |macs| {
         Kernel::open(scene.store.clone(), macs, None, std::sync::Arc::new(OsRandom)).unwrap()
     };
-    let mut macs = open();
+    let macs = open();
     let old = macs.active().clone();
     macs.rotate(&OsRandom, now()).unwrap();
     assert_eq!(refusal(&kernel(open()), &claim, now()), None);

@@ -62,7 +62,7 @@ fn the_record_of_a_token_names_its_id_and_not_the_token() {
     let _ = send(&scene, &claim, &[read("/srv/a")]).unwrap();
     let record = scene.records().pop().unwrap();
     let id = record.detail["token"].as_str().unwrap();
-    assert_eq!((id.len(), record.capability), (36, Some(capability.id().to_string())));
+    assert_eq!((id.len(), record.capability), (22, Some(capability.id().to_string())));
     tells_nothing_of(&scene, &claim);
 }
 

@@ -11,6 +11,7 @@ use proptest::collection::vec;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
+pub use super::token::seeds::{chains, key_sets, revocations, status_lists};
 use super::{Fixed, issue, request, signers};
 use crate::strategy::{access_request, capability, granted_at, instant, tree};
 

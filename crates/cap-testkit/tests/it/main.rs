@@ -18,14 +18,18 @@ use cap_testkit::fuzz::{self, seeds};
 
 type Body = (&'static str, fn(&[u8]), fn() -> Vec<Vec<u8>>);
 
-const BODIES: [Body; 10] = [
+const BODIES: [Body; 14] = [
     ("argv_match", fuzz::argv_match, seeds::argument_vectors),
     ("audit_read", fuzz::audit_read, seeds::logs),
     ("capability_decode", fuzz::capability_decode, seeds::capabilities),
+    ("chain", fuzz::chain, seeds::chains),
     ("constraint_meet", fuzz::constraint_meet, seeds::meets),
+    ("jwks", fuzz::jwks, seeds::key_sets),
     ("message_read", fuzz::message_read, seeds::messages),
     ("path_resolve", fuzz::path_resolve, seeds::paths),
     ("policy_file", fuzz::policy_file, seeds::policies),
+    ("revocation_snapshot", fuzz::revocation_snapshot, seeds::revocations),
+    ("status_list", fuzz::status_list, seeds::status_lists),
     ("token_validate", fuzz::token_validate, seeds::tokens),
     ("tool_table", fuzz::tool_table, seeds::tables),
     ("url_parse", fuzz::url_parse, seeds::urls),

@@ -1,13 +1,17 @@
+use super::json::members;
 use super::*;
 
 const HEADER: &str = "eyJhIjoxfQ"; // {"a":1}
 const CLAIMS: &str = "eyJiIjoyfQ"; // {"b":2}
 
 fn refused(token: &str) -> MalformedToken {
-    match Compact::parse(token) {
-        Ok(compact) => compact.claims().unwrap_err(),
-        Err(error) => error,
-    }
+    let read = |token| {
+        let compact = Compact::split(token)?;
+        members(&compact.header_text()?, Part::Header)?;
+        compact.signature()?;
+        members(&compact.claims_text()?, Part::Claims)
+    };
+    read(token).unwrap_err()
 }
 
 fn of_header(json: &[u8]) -> MalformedToken {
@@ -17,12 +21,15 @@ fn of_header(json: &[u8]) -> MalformedToken {
 #[test]
 fn a_compact_token_is_taken_apart() {
     let token = format!("{HEADER}.{CLAIMS}.AQI");
-    let compact = Compact::parse(&token).unwrap();
+    let compact = Compact::split(&token).unwrap();
     assert_eq!(compact.signing_input, format!("{HEADER}.{CLAIMS}"));
-    assert_eq!(compact.header["a"], 1);
-    assert_eq!(compact.claims().unwrap()["b"], 2);
-    assert_eq!(compact.signature, [1, 2]);
-    assert_eq!(with_signature(&signing_input(br#"{"a":1}"#, br#"{"b":2}"#), &[1, 2]), token);
+    assert_eq!(compact.header_text().unwrap(), r#"{"a":1}"#);
+    assert_eq!(compact.claims_text().unwrap(), r#"{"b":2}"#);
+    assert_eq!(compact.signature().unwrap(), [1, 2]);
+    let mut built = encode(br#"{"a":1}"#);
+    append(&mut built, br#"{"b":2}"#);
+    append(&mut built, &[1, 2]);
+    assert_eq!(built, token);
 }
 
 #[test]
@@ -82,17 +89,32 @@ fn a_part_is_one_json_object_without_twins() {
     ] {
         assert_eq!(of_header(json.as_bytes()), Duplicate(Part::Header), "{json}");
     }
-    let deep = format!(r#"{{"a":{}{}}}"#, "[".repeat(4000), "]".repeat(4000));
-    assert_eq!(of_header(deep.as_bytes()), NotJson(Part::Header));
+}
+
+#[test]
+fn the_bound_of_the_depth_is_exact_and_keeps_the_stack_small() {
+    let nested = |levels: usize, open: &str, close: &str| {
+        let json = format!("{}{}", open.repeat(levels), close.repeat(levels));
+        members(&format!(r#"{{"a":{json}}}"#), Part::Claims).map(drop)
+    };
+    assert_eq!(nested(31, "[", "]"), Ok(()));
+    assert_eq!(nested(32, "[", "]"), Err(MalformedToken::TooDeep(Part::Claims)));
+    assert_eq!(nested(15, r#"[{"a":"#, "}]"), Err(MalformedToken::NotJson(Part::Claims)));
+    assert_eq!(nested(16, r#"[{"a":"#, "}]"), Err(MalformedToken::TooDeep(Part::Claims)));
+    assert_eq!(nested(5000, "[", ""), Err(MalformedToken::TooDeep(Part::Claims)));
 }
 
 #[test]
 fn the_bound_of_the_size_is_exact_and_comes_first() {
+    let read = |token: &str| Compact::split(token).and_then(|compact| compact.signature());
     let padded = |bytes: usize| {
         let rest = bytes - HEADER.len() - CLAIMS.len() - 2;
         format!("{HEADER}.{CLAIMS}.{}", "A".repeat(rest))
     };
-    assert!(Compact::parse(&padded(MAX_TOKEN_BYTES)).is_ok());
+    assert!(read(&padded(MAX_TOKEN_BYTES)).is_ok());
     assert_eq!(refused(&padded(MAX_TOKEN_BYTES + 4)), MalformedToken::TooLarge);
     assert_eq!(refused(&".".repeat(MAX_TOKEN_BYTES + 1)), MalformedToken::TooLarge);
+    let header = |chars: usize| format!("{}.{CLAIMS}.AA", "A".repeat(chars));
+    assert!(read(&header(MAX_HEADER_CHARS)).is_ok());
+    assert_eq!(refused(&header(MAX_HEADER_CHARS + 1)), MalformedToken::TooLarge);
 }

@@ -9,7 +9,15 @@
 )]
 
 mod attacks;
+mod cache;
+mod chain;
+mod concurrency;
 mod interop;
+mod issuing;
+mod jwks;
 mod properties;
+mod revocation;
 mod round_trip;
+mod status_list;
 mod support;
+mod sync;

@@ -1,16 +1,22 @@
+use std::sync::{Arc, OnceLock};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cap_core::{
     Attenuation, Capability, CapabilityId, Constraints, Delegation, Operation, Operations,
     ResourceType, RootGrant,
 };
-use cap_crypto::{Purpose, RandomError, SecureRandom, SigningKeyring};
+use cap_crypto::{
+    Algorithm, Backend, OsRandom, Purpose, RandomError, SecureRandom, SigningKey, SigningKeyring,
+};
 use cap_token::{DEFAULT_TTL, Issuer, ValidateError, Validator, VerifiedToken, inspect};
 use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 pub(crate) const ISSUER: &str = "https://issuer.example";
 pub(crate) const AUDIENCE: &str = "https://server.example/mcp";
+pub(crate) const ALGORITHMS: [Algorithm; 3] =
+    [Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256];
 pub(crate) const RSA: &str = include_str!("../fixtures/rsa-2048.pem");
 
 /// 2026-01-01T00:00:00Z.
@@ -33,9 +39,44 @@ pub(crate) fn ed25519(seed: u8) -> SigningKeyring {
     SigningKeyring::ephemeral(Purpose::TokenSign, &Fixed(seed)).unwrap()
 }
 
-pub(crate) fn rsa() -> SigningKeyring {
-    let mut keys = ed25519(99);
-    keys.import_rsa(RSA.as_bytes(), now()).unwrap();
+/// The key of [`keys`] for this algorithm.
+pub(crate) fn signing_key(algorithm: Algorithm) -> SigningKey {
+    match algorithm {
+        Algorithm::Es256 => SigningKey::from_jwk(&json!({
+            "kty": "EC", "crv": "P-256",
+            "x": "PW1QH4GMoB6UFY3hnkuvHiiyHV_3bFb9BAtO1rAeSV0",
+            "y": "gvgKHDNAa29sBJFTR88IpIeMvFQRUFiM6pKBLI_Rfdc",
+            "d": "jpsQnnGQmL-YBIffH1136cspYG6-0iY7X5fCE9-E9LI",
+        })),
+        Algorithm::Rs256 => SigningKey::from_pkcs8(RSA.as_bytes()),
+        _ => SigningKey::from_ed25519_seed(&[1; 32]),
+    }
+    .unwrap()
+}
+
+/// A keyring whose active key is of this algorithm; every call gives the same one.
+pub(crate) fn keys(algorithm: Algorithm) -> Arc<SigningKeyring> {
+    static KEYS: OnceLock<[Arc<SigningKeyring>; 3]> = OnceLock::new();
+    let all = KEYS.get_or_init(|| {
+        ALGORITHMS.map(|algorithm| {
+            let keys = ed25519(1);
+            if algorithm != Algorithm::EdDsa {
+                keys.import(&signing_key(algorithm), now()).unwrap();
+            }
+            Arc::new(keys)
+        })
+    });
+    let at = ALGORITHMS.iter().position(|one| *one == algorithm).unwrap();
+    Arc::clone(&all[at])
+}
+
+/// A keyring of an attacker: of the same algorithm where such a key can be made here.
+pub(crate) fn attacker(algorithm: Algorithm) -> SigningKeyring {
+    let keys = ed25519(66);
+    if algorithm == Algorithm::Es256 {
+        let key = SigningKey::generate(algorithm, Backend::default(), &OsRandom).unwrap();
+        keys.import(&key, now()).unwrap();
+    }
     keys
 }
 
@@ -72,7 +113,7 @@ pub(crate) fn delegated(parent: &Capability, number: u8, principal: &str) -> Cap
 
 /// A good token, its key, and the means to alter it.
 pub(crate) struct Bench {
-    pub(crate) keys: SigningKeyring,
+    pub(crate) keys: Arc<SigningKeyring>,
     pub(crate) header: Map<String, Value>,
     pub(crate) claims: Map<String, Value>,
     pub(crate) token: String,
@@ -80,10 +121,15 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn new() -> Self {
-        Self::with(ed25519(1))
+        Self::of(Algorithm::EdDsa)
     }
 
-    pub(crate) fn with(keys: SigningKeyring) -> Self {
+    pub(crate) fn of(algorithm: Algorithm) -> Self {
+        Self::with(keys(algorithm))
+    }
+
+    pub(crate) fn with(keys: impl Into<Arc<SigningKeyring>>) -> Self {
+        let keys = keys.into();
         let token = Issuer::new(ISSUER, AUDIENCE, &keys)
             .issue(&granted(now()), &[], DEFAULT_TTL, &Fixed(7), now())
             .unwrap();
@@ -93,7 +139,7 @@ impl Bench {
 
     /// Trusts the active key, with the default leeway.
     pub(crate) fn validator(&self) -> Validator {
-        Validator::new(AUDIENCE).trust(ISSUER, self.keys.active_key().clone())
+        Validator::new(AUDIENCE).trust(ISSUER, self.keys.active_key())
     }
 
     pub(crate) fn validate(&self, token: &str) -> Result<VerifiedToken, ValidateError> {
@@ -112,7 +158,7 @@ impl Bench {
 
     /// The header and the claims as they stand, signed.
     pub(crate) fn sign(&self) -> String {
-        self.sign_texts(&json(&self.header), &json(&self.claims))
+        self.sign_texts(&text(&self.header), &text(&self.claims))
     }
 
     /// The good token with another member in the header, honestly signed.
@@ -156,18 +202,18 @@ impl Bench {
 
     /// Good claims as text, with one passage replaced, honestly signed.
     pub(crate) fn claims_text(self, from: &str, to: &str) -> Result<VerifiedToken, ValidateError> {
-        let text = String::from_utf8(json(&self.claims)).unwrap();
-        assert!(text.contains(from), "{from}");
-        let claims = text.replacen(from, to, 1);
-        self.validate(&self.sign_texts(&json(&self.header), claims.as_bytes()))
+        let good = String::from_utf8(text(&self.claims)).unwrap();
+        assert!(good.contains(from), "{from}");
+        let claims = good.replacen(from, to, 1);
+        self.validate(&self.sign_texts(&text(&self.header), claims.as_bytes()))
     }
 
     /// The good header as text, with one passage replaced, honestly signed.
     pub(crate) fn header_text(self, from: &str, to: &str) -> Result<VerifiedToken, ValidateError> {
-        let text = String::from_utf8(json(&self.header)).unwrap();
-        assert!(text.contains(from), "{from}");
-        let header = text.replacen(from, to, 1);
-        self.validate(&self.sign_texts(header.as_bytes(), &json(&self.claims)))
+        let good = String::from_utf8(text(&self.header)).unwrap();
+        assert!(good.contains(from), "{from}");
+        let header = good.replacen(from, to, 1);
+        self.validate(&self.sign_texts(header.as_bytes(), &text(&self.claims)))
     }
 
     pub(crate) fn parts(&self) -> [&str; 3] {
@@ -180,6 +226,6 @@ pub(crate) fn base64(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-pub(crate) fn json(members: &Map<String, Value>) -> Vec<u8> {
+pub(crate) fn text(members: &Map<String, Value>) -> Vec<u8> {
     serde_json::to_vec(members).unwrap()
 }

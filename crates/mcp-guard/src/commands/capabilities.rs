@@ -10,7 +10,7 @@ use cap_core::{
 };
 use cap_crypto::OsRandom;
 use cap_kernel::{Standing, Target};
-use cap_token::Issuer;
+use cap_token::{Issuer, Validator, explain_chain};
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 
@@ -167,12 +167,26 @@ fn inspect_token(text: &str, home: Option<&Path>) -> Result<Value, Failure> {
         Failure::new(format!("neither the id of a capability nor a token: {error}"))
     })?;
     let claim = cap_kernel::Claim::Evidence(cap_core::Evidence::Token(text.to_owned()));
-    let verified = Home::open(home)?.kernel.verify(&claim, now());
-    let status = match &verified {
-        Ok(_) => "valid",
+    let (home, now) = (Home::open(home)?, now());
+    let mut value = json!({ "header": token.header(), "claims": token.claims() });
+    let status = match home.kernel.verify(&claim, now) {
+        Ok(verified) => {
+            value["capability"] = verified.capabilities().map(wire).next().unwrap_or_default();
+            value["chain"] = chain(&home, text, now).into();
+            "valid"
+        }
         Err(denial) => denial.code().code(),
     };
-    Ok(json!({ "header": token.header(), "claims": token.claims(), "status": status }))
+    value["status"] = status.into();
+    Ok(value)
+}
+
+/// The ids from the root to the capability of a token that the kernel has verified.
+fn chain(home: &Home, token: &str, now: DateTime<Utc>) -> Vec<String> {
+    let keys = home.tokens.verifying_keys().into_iter();
+    let validator = keys.fold(Validator::new(ISSUER), |all, key| all.trust(ISSUER, key));
+    let explained = validator.validate(token, now).map(|token| explain_chain(&token).links);
+    explained.into_iter().flatten().map(|link| link.id.to_string()).collect()
 }
 
 fn read_stdin() -> Result<String, Failure> {

@@ -213,7 +213,14 @@ fn a_token_is_inspected_with_what_it_is_worth() {
     let inspected = place.shell_json(&["inspect", token, "--json"]);
     assert_eq!(inspected["status"], "valid");
     assert_eq!(inspected["header"]["alg"], "EdDSA");
-    assert_eq!(inspected["claims"]["authorization_details"][0]["capability"]["id"], id(&issued));
+    assert_eq!(inspected["capability"], issued["capability"]);
+    assert_eq!(inspected["chain"], json!([id(&issued)]));
+    let text = place.shell(&["inspect", token]).stdout();
+    assert!(text.contains(id(&issued)), "{text}");
+    let below = ["delegate", id(&issued), "--principal", "sub", "--token", "10m", "--json"];
+    let below = place.shell_json(&below);
+    let shown = place.shell_json(&["inspect", below["token"].as_str().unwrap(), "--json"]);
+    assert_eq!(shown["chain"], json!([id(&issued), id(&below)]));
     // From the standard input, with its newline.
     let mut child = Client::start(&mut place.program(&["inspect", "-", "--json"]));
     child.tell(token);
@@ -223,7 +230,9 @@ fn a_token_is_inspected_with_what_it_is_worth() {
     let (signed, signature) = token.rsplit_once('.').unwrap();
     let other = if signature.starts_with('A') { "B" } else { "A" };
     let forged = format!("{signed}.{other}{}", &signature[1..]);
-    assert_eq!(place.shell_json(&["inspect", &forged, "--json"])["status"], "evidence-invalid");
+    let refused = place.shell_json(&["inspect", &forged, "--json"]);
+    assert_eq!(refused["status"], "evidence-invalid");
+    assert!(refused.get("capability").is_none() && refused.get("chain").is_none());
     assert_eq!(place.shell(&["revoke", id(&issued)]).code, Some(0));
     assert_eq!(place.shell_json(&["inspect", token, "--json"])["status"], "capability-revoked");
     // Another state has other keys.
@@ -284,6 +293,7 @@ fn bad_input_is_told_with_what_and_where_and_what_to_do() {
         (granting(&["--expires-in=-1h"]), &["--expires-in", "90s, 30m, 8h or 7d"]),
         (granting(&["--expires-in", "4294967295d"]), &["--expires-in", "9999"]),
         (granting(&["--token", "soon"]), &["--token", "90s, 30m, 8h or 7d"]),
+        (granting(&["--token", "25h"]), &["--token", "at most 24h"]),
         (vec!["delegate", "x", "--principal", "p"], &["PARENT", "36-character"]),
         (vec!["delegate", NOBODY, "--principal", "p"], &["not delegated", "parent"]),
         (vec!["inspect", NOBODY], &[NOBODY, "no capability"]),
