@@ -36,11 +36,7 @@ pub const NEEDED_BY_SERVERS: [Tool; 5] = [
         probe: &["python3", "-c", "import venv, ensurepip"],
         packages: &["python3", "python3-venv"],
     },
-    Tool {
-        name: "SoftHSM2",
-        probe: &["softhsm2-util", "--version"],
-        packages: &["softhsm2"],
-    },
+    Tool { name: "SoftHSM2", probe: &["softhsm2-util", "--version"], packages: &["softhsm2"] },
 ];
 
 /// `cargo xtask setup`: everything that `cargo xtask test` would set up, without the tests.

@@ -701,9 +701,9 @@ fn a_thousand_rotations_under_load_refuse_nothing_early_and_accept_nothing_late(
         // However the threads were scheduled: until both have been seen often enough, unless a
         // validator has ended, which says what is wrong.
         let seen = |count: &AtomicU64| count.load(Ordering::Relaxed) > 1000;
-        while !(seen(&accepted) && seen(&refused_late))
-            && !validators.iter().any(thread::ScopedJoinHandle::is_finished)
-        {
+        let ended = || validators.iter().any(thread::ScopedJoinHandle::is_finished);
+        let enough = || seen(&accepted) && seen(&refused_late);
+        while !enough() && !ended() {
             thread::yield_now();
         }
         done.store(true, Ordering::Release);

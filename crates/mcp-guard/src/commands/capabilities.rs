@@ -168,17 +168,19 @@ fn inspect_token(text: &str, home: Option<&Path>) -> Result<Value, Failure> {
     })?;
     let claim = cap_kernel::Claim::Evidence(cap_core::Evidence::Token(text.to_owned()));
     let (home, now) = (Home::open(home)?, now());
-    let mut value = json!({ "header": token.header(), "claims": token.claims() });
-    let status = match home.kernel.verify(&claim, now) {
-        Ok(verified) => {
-            value["capability"] = verified.capabilities().map(wire).next().unwrap_or_default();
-            value["chain"] = chain(&home, text, now).into();
-            "valid"
+    let (header, claims) = (token.header(), token.claims());
+    Ok(match home.kernel.verify(&claim, now) {
+        Ok(verified) => json!({
+            "header": header,
+            "claims": claims,
+            "status": "valid",
+            "capability": verified.capabilities().map(wire).next(),
+            "chain": chain(&home, text, now),
+        }),
+        Err(denial) => {
+            json!({ "header": header, "claims": claims, "status": denial.code().code() })
         }
-        Err(denial) => denial.code().code(),
-    };
-    value["status"] = status.into();
-    Ok(value)
+    })
 }
 
 /// The ids from the root to the capability of a token that the kernel has verified.

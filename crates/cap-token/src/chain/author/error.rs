@@ -47,7 +47,7 @@ pub enum DeriveError {
     /// The parent is not the signer's.
     #[error("the signer does not hold the parent")]
     NotHolder,
-    /// The next holder's key is the parent's; see [`NextHolder::Same`].
+    /// The next holder's key is the parent's; see [`NextHolder::Same`](super::NextHolder::Same).
     #[error("the next holder's key is the parent's")]
     SameHolder,
     /// The parent may not be passed on.
