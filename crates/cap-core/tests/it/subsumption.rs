@@ -218,6 +218,13 @@ fn a_text_is_never_an_expression() {
             assert_eq!(rule.check(&json!(value)), meant, "{pattern} {value}");
         }
     }
+    for (parent, child) in
+        [("a", "b"), ("a?", "b?"), ("/srv/a", "/srv/b"), ("a*", "b*"), ("a", "?")]
+    {
+        assert!(!subsumes(&glob(parent), &glob(child)), "{parent} {child}");
+        assert!(subsumes(&glob(parent), &glob(parent)), "{parent}");
+    }
+    assert!(subsumes(&glob("?"), &glob("a")) && subsumes(&glob("a?"), &glob("ab")));
     assert!(!subsumes(&glob("a"), &glob("a|b")) && !subsumes(&glob("a"), &glob("{a,b}")));
     assert!(!subsumes(&glob("[a-z]"), &glob("m")) && !subsumes(&glob("a"), &glob("a) || (*")));
     let injected = exact(json!(r#"a", "constraint_type": "wildcard"#));
