@@ -99,6 +99,8 @@ fn exact_takes_one_scalar_by_meaning() {
         (json!(1), json!("1")),
         (json!(1), json!(true)),
         (json!(0), json!(false)),
+        (json!(true), json!(false)),
+        (json!(false), json!(true)),
         (json!(""), json!(null)),
         (json!("a"), json!(["a"])),
         (json!("é"), json!("e\u{301}")),
