@@ -428,7 +428,10 @@ impl Revoked {
     /// The code under which the refusal is recorded.
     #[must_use]
     pub const fn deny_code(self) -> DenyCode {
-        DenyCode::CapabilityRevoked
+        match self {
+            Self::Behind => DenyCode::StoreUnavailable,
+            _ => DenyCode::CapabilityRevoked,
+        }
     }
 }
 

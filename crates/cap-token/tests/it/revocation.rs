@@ -398,6 +398,7 @@ fn until_the_floor_is_reached_everything_is_refused() {
     follower.raise_floor(PUBLISHER, Epoch(3));
     assert_eq!(follower.floor(PUBLISHER), Epoch(5));
     assert_eq!(stranger.check(&follower), Err(Revoked::Behind));
+    assert_eq!(Revoked::Behind.deny_code(), cap_core::DenyCode::StoreUnavailable);
     let back = ImportError::RolledBack { floor: Epoch(5), found: Epoch(0) };
     assert_eq!(follower.import(&old, &publisher(&key), now()), Err(back));
     follower.raise_floor("https://other.example", Epoch(1));
