@@ -1,3 +1,4 @@
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -48,7 +49,9 @@ impl Authority {
     }
 
     pub(crate) fn new(clauses: impl IntoIterator<Item = Clause>) -> Self {
+        let clauses = clauses.into_iter();
         let mut this = Self::top();
+        this.clauses.reserve(clauses.size_hint().0);
         for clause in clauses {
             this.add(Arc::new(clause.normal()));
         }
@@ -95,7 +98,7 @@ impl Authority {
     #[must_use]
     pub fn bind(&self, registry: &Registry) -> Self {
         let bound = |clause: &Arc<Clause>| match &**clause {
-            Clause::Custom(custom) => Arc::new(Clause::Custom(custom.bind(registry))),
+            Clause::Custom(custom) => Arc::new(Clause::Custom(Box::new(custom.bind(registry)))),
             _ => Arc::clone(clause),
         };
         Self { clauses: self.clauses.iter().map(bound).collect(), overflow: self.overflow }

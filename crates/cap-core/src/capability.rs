@@ -1,3 +1,4 @@
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -23,7 +24,8 @@ mod wire;
 #[cfg_attr(feature = "serde", derive(serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "Wire"))]
 pub struct Capability {
-    wire: Wire,
+    /// Boxed: capabilities are handed on, and this is most of one.
+    wire: Box<Wire>,
     /// What `wire` means.
     authority: Authority,
 }
@@ -42,6 +44,33 @@ pub struct RootGrant {
     /// What else must hold.
     pub constraints: Constraints,
     /// When it ends; `None` for never.
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+/// Everything that a capability is made of, for those who carry one in another form than its JSON.
+#[derive(Clone, Debug)]
+pub struct CapabilityParts {
+    /// Its identity.
+    pub id: CapabilityId,
+    /// From which one it was delegated: none for a root.
+    pub parent: Option<CapabilityId>,
+    /// Links between it and its root: 0 for a root.
+    pub delegation_depth: u8,
+    /// Who holds it.
+    pub principal: Principal,
+    /// What kind of resource it is about.
+    pub resource_type: ResourceType,
+    /// Which resource.
+    pub resource: String,
+    /// What may be done.
+    pub operations: Operations,
+    /// The constraints, those inherited from the ancestors under `and`.
+    pub constraints: Constraints,
+    /// The limits of its ancestors.
+    pub inherited_limits: Vec<Obligation>,
+    /// When it was issued, in whole seconds.
+    pub issued_at: DateTime<Utc>,
+    /// When it ends, in whole seconds; `None` for never.
     pub expires_at: Option<DateTime<Utc>>,
 }
 
@@ -170,6 +199,27 @@ impl Capability {
             version: VERSION,
         };
         Self::from_wire(wire)
+    }
+
+    /// The capability that these parts are. They are checked as those of a wire form are.
+    ///
+    /// # Errors
+    /// When a part means nothing or contradicts another one, or the whole would permit nothing.
+    pub fn from_parts(parts: CapabilityParts) -> Result<Self, GrantError> {
+        Self::from_wire(Wire {
+            constraints: parts.constraints,
+            delegation_depth: parts.delegation_depth,
+            expires_at: parts.expires_at,
+            id: parts.id,
+            inherited_limits: parts.inherited_limits,
+            issued_at: parts.issued_at,
+            operations: parts.operations,
+            parent: parts.parent,
+            principal: parts.principal,
+            resource: parts.resource,
+            resource_type: parts.resource_type,
+            version: VERSION,
+        })
     }
 
     /// A capability below this one, never wider than it: its authority is the meet of both. Its
@@ -333,6 +383,6 @@ impl Capability {
         if authority.is_empty() {
             return Err(GrantError::Empty);
         }
-        Ok(Self { wire, authority })
+        Ok(Self { wire: Box::new(wire), authority })
     }
 }

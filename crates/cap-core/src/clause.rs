@@ -1,3 +1,4 @@
+use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -48,7 +49,7 @@ pub(crate) enum Clause {
     Commands(Vec<Program>),
     CommandArguments(ArgvRules),
     Environment(BTreeSet<String>),
-    Custom(Custom),
+    Custom(Box<Custom>),
 }
 
 impl Clause {
@@ -266,6 +267,12 @@ fn is_window_within(a: &TimeWindow, b: &TimeWindow) -> bool {
 fn maximal<T: Ord + Clone>(mut list: Vec<T>, is_within: impl Fn(&T, &T) -> bool) -> Vec<T> {
     list.sort();
     list.dedup();
+    let is_in_another = |(at, one): (usize, &T)| {
+        list.iter().enumerate().any(|(other, two)| other != at && is_within(one, two))
+    };
+    if !list.iter().enumerate().any(is_in_another) {
+        return list;
+    }
     let mut kept: Vec<T> = Vec::with_capacity(list.len());
     for one in list {
         if kept.iter().any(|other| is_within(&one, other)) {

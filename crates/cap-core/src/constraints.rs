@@ -1,8 +1,9 @@
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use chrono::{DateTime, Timelike, Utc};
+use chrono::{DateTime, Datelike, Timelike, Utc};
 use serde_json::Value;
 
 use crate::clause::Clause;
@@ -220,6 +221,11 @@ pub struct Constraints {
     pub urls: Option<Vec<UrlPattern>>,
 }
 
+/// Whether an instant can be written and read back: RFC 3339 has four digits for the year.
+pub(crate) fn is_wire_instant(at: &DateTime<Utc>) -> bool {
+    at.nanosecond() == 0 && (0..=9999).contains(&at.year())
+}
+
 impl Constraints {
     /// The limits among these.
     #[must_use]
@@ -234,7 +240,7 @@ impl Constraints {
 
     /// The clauses that these constraints mean, `and` included.
     pub(crate) fn clauses(&self) -> Result<Vec<Clause>, ConstraintError> {
-        let mut clauses = Vec::new();
+        let mut clauses = Vec::with_capacity(16);
         self.collect(&mut clauses, 0)?;
         Ok(clauses)
     }
@@ -251,31 +257,29 @@ impl Constraints {
             ));
         }
         self.check()?;
-        let public = self.private_networks == Some(false);
-        let single = [
-            self.expires_at.map(Clause::Expires),
-            self.not_before.map(Clause::NotBefore),
-            self.time_windows.clone().map(Clause::TimeWindows),
-            self.kinds.map(Clause::Kinds),
-            self.tool_kinds.map(Clause::ToolKinds),
-            self.operations.map(Clause::Operations),
-            self.max_file_size.map(Clause::FileSize),
-            self.allowed_extensions.clone().map(Clause::Extensions),
-            self.protocols.clone().map(Clause::Protocols),
-            self.allowed_tools.clone().map(Clause::Tools),
-            self.allowed_methods.clone().map(Clause::Methods),
-            self.paths.clone().map(Clause::Paths),
-            self.urls.clone().map(Clause::Urls),
-            self.allowed_domains.clone().map(Clause::Domains),
-            self.ports.clone().map(Clause::Ports),
-            self.methods.clone().map(Clause::HttpMethods),
-            public.then_some(Clause::PublicNetworks),
-            self.cidr.clone().map(Clause::Networks),
-            self.commands.clone().map(Clause::Commands),
-            self.command_args.clone().map(Clause::CommandArguments),
-            self.environment.clone().map(Clause::Environment),
-        ];
-        out.extend(single.into_iter().flatten());
+        push(out, self.expires_at.as_ref(), Clause::Expires);
+        push(out, self.not_before.as_ref(), Clause::NotBefore);
+        push(out, self.time_windows.as_ref(), Clause::TimeWindows);
+        push(out, self.kinds.as_ref(), Clause::Kinds);
+        push(out, self.tool_kinds.as_ref(), Clause::ToolKinds);
+        push(out, self.operations.as_ref(), Clause::Operations);
+        push(out, self.max_file_size.as_ref(), Clause::FileSize);
+        push(out, self.allowed_extensions.as_ref(), Clause::Extensions);
+        push(out, self.protocols.as_ref(), Clause::Protocols);
+        push(out, self.allowed_tools.as_ref(), Clause::Tools);
+        push(out, self.allowed_methods.as_ref(), Clause::Methods);
+        push(out, self.paths.as_ref(), Clause::Paths);
+        push(out, self.urls.as_ref(), Clause::Urls);
+        push(out, self.allowed_domains.as_ref(), Clause::Domains);
+        push(out, self.ports.as_ref(), Clause::Ports);
+        push(out, self.methods.as_ref(), Clause::HttpMethods);
+        if self.private_networks == Some(false) {
+            out.push(Clause::PublicNetworks);
+        }
+        push(out, self.cidr.as_ref(), Clause::Networks);
+        push(out, self.commands.as_ref(), Clause::Commands);
+        push(out, self.command_args.as_ref(), Clause::CommandArguments);
+        push(out, self.environment.as_ref(), Clause::Environment);
         let by_tool = self.arguments.iter();
         out.extend(
             by_tool.map(|(tool, rules)| Clause::Arguments {
@@ -284,7 +288,7 @@ impl Constraints {
             }),
         );
         for (name, parameter) in &self.custom {
-            out.push(Clause::Custom(Custom::new(name, parameter)?));
+            out.push(Clause::Custom(Box::new(Custom::new(name, parameter)?)));
         }
         self.and.iter().try_for_each(|more| more.collect(out, depth + 1))
     }
@@ -299,10 +303,12 @@ impl Constraints {
         self.check_lengths()?;
         let instants =
             [("expires_at", self.expires_at), ("not_before", self.not_before)].into_iter();
-        let fraction =
-            |(_, at): &(_, Option<DateTime<Utc>>)| at.is_some_and(|at| at.nanosecond() != 0);
-        if let Some((field, _)) = instants.into_iter().find(fraction) {
-            return Err(ConstraintError::new(field, "", "instants are whole seconds"));
+        let other = |(_, at): &(_, Option<DateTime<Utc>>)| {
+            at.as_ref().is_some_and(|at| !is_wire_instant(at))
+        };
+        if let Some((field, _)) = instants.into_iter().find(other) {
+            let wanted = "instants are whole seconds of the years 0 to 9999";
+            return Err(ConstraintError::new(field, "", wanted));
         }
         let windows = self.time_windows.as_ref().map(Vec::len);
         if windows.is_some_and(|windows| !(1..=MAX_TIME_WINDOWS).contains(&windows)) {
@@ -378,6 +384,13 @@ impl Constraints {
         let mut first = sets.next().unwrap_or_default();
         first.and = sets.collect();
         first
+    }
+}
+
+/// The clause of a list or a bound that stands there.
+fn push<T: Clone>(out: &mut Vec<Clause>, value: Option<&T>, clause: fn(T) -> Clause) {
+    if let Some(value) = value {
+        out.push(clause(value.clone()));
     }
 }
 

@@ -10,6 +10,9 @@ pub enum Evidence {
     CapabilityId(String),
     /// A capability token, a compact JWT.
     Token(String),
+    /// An attenuating chain with its proof: the presentation object of AAT-02 §7.4, JSON. Good for
+    /// the one call that the proof names.
+    Chain(String),
 }
 
 impl Evidence {
@@ -18,6 +21,8 @@ impl Evidence {
     pub fn from_text(text: &str) -> Self {
         if text.starts_with("ey") {
             Self::Token(text.into())
+        } else if text.starts_with('{') {
+            Self::Chain(text.into())
         } else {
             Self::CapabilityId(text.into())
         }
@@ -30,6 +35,7 @@ impl fmt::Debug for Evidence {
         f.write_str(match self {
             Self::CapabilityId(_) => "CapabilityId(…)",
             Self::Token(_) => "Token(…)",
+            Self::Chain(_) => "Chain(…)",
         })
     }
 }

@@ -121,10 +121,16 @@ pub(crate) fn check_name(text: &str) -> Result<(), IdError> {
     if text.is_empty() || text.len() > MAX_NAME_BYTES {
         return Err(IdError("a name of 1 to 256 bytes is wanted"));
     }
-    if text.chars().any(|c| c.is_control() || is_invisible(c)) {
+    if !is_printable_ascii(text) && text.chars().any(|c| c.is_control() || is_invisible(c)) {
         return Err(IdError("control and invisible characters are not allowed in a name"));
     }
     Ok(())
+}
+
+/// Whether a look at the bytes alone shows that there is nothing to refuse: most names are of this
+/// kind.
+fn is_printable_ascii(text: &str) -> bool {
+    text.bytes().fold(true, |all, byte| all & matches!(byte, b' '..=b'~'))
 }
 
 /// Line and paragraph separators, bidirectional controls, zero-width characters, the byte order
@@ -140,8 +146,21 @@ macro_rules! deserialize_from_str {
     ($($name:ty),+) => {$(
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = alloc::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
+                struct Text;
+
+                impl serde::de::Visitor<'_> for Text {
+                    type Value = $name;
+
+                    fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                        f.write_str("a string")
+                    }
+
+                    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<$name, E> {
+                        text.parse().map_err(E::custom)
+                    }
+                }
+
+                deserializer.deserialize_str(Text)
             }
         }
     )+};
@@ -151,3 +170,27 @@ pub(crate) use deserialize_from_str;
 
 #[cfg(feature = "serde")]
 deserialize_from_str!(CapabilityId, Principal);
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_look_at_the_bytes_lets_nothing_pass(text in ".{0,8}[ -~]{0,8}[\u{0}-\u{ff}]{0,2}") {
+            let refused = text.chars().any(|c| c.is_control() || is_invisible(c));
+            prop_assert!(!(refused && is_printable_ascii(&text)));
+        }
+    }
+
+    #[test]
+    fn every_byte_of_ascii_is_judged_alike_by_both_looks() {
+        for byte in 0..=0x7f_u8 {
+            let c = char::from(byte);
+            let text = alloc::format!("a{c}b");
+            assert_eq!(is_printable_ascii(&text), !c.is_control() && !is_invisible(c), "{byte}");
+        }
+    }
+}

@@ -147,9 +147,15 @@ impl ResourceType {
     }
 }
 
+impl ResourceType {
+    fn name(self) -> &'static str {
+        self.kind().map_or("any", Kind::name)
+    }
+}
+
 impl fmt::Display for ResourceType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.kind().map_or("any", Kind::name))
+        f.write_str(self.name())
     }
 }
 
@@ -159,7 +165,7 @@ impl core::str::FromStr for ResourceType {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         [Self::Any, Self::Command, Self::Method, Self::Path, Self::Tool, Self::Url]
             .into_iter()
-            .find(|kind| alloc::format!("{kind}") == text)
+            .find(|kind| kind.name() == text)
             .ok_or_else(|| {
                 crate::ConstraintError::new(
                     "resource_type",

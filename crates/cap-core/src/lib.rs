@@ -31,7 +31,8 @@ mod window;
 pub use crate::argument::{ArgumentConstraint, ArgumentRules};
 pub use crate::authority::{Authority, Explanation};
 pub use crate::capability::{
-    Attenuation, Capability, DelegateError, Delegation, GrantError, RootGrant, Widening,
+    Attenuation, Capability, CapabilityParts, DelegateError, Delegation, GrantError, RootGrant,
+    Widening,
 };
 pub use crate::command::{ArgvPattern, ArgvRules, Program};
 pub use crate::constraints::{ConstraintError, Constraints};

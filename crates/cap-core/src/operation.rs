@@ -153,30 +153,69 @@ macro_rules! serde_as_name_list {
 
         impl<'de> serde::Deserialize<'de> for $set {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let names = alloc::vec::Vec::<alloc::string::String>::deserialize(deserializer)?;
-                if let [only] = names.as_slice()
-                    && only == "*"
-                {
-                    return Ok($item::ALL.into_iter().collect());
-                }
-                let mut set = Self::NONE;
-                for name in &names {
-                    let item = $item::ALL.into_iter().find(|item| item.name() == name);
-                    let item = item.ok_or_else(|| {
-                        let known = $item::ALL.map($item::name).join(", ");
-                        serde::de::Error::custom(alloc::format!(
-                            "unknown name `{}`, expected `*` alone or some of: {known}",
-                            name.escape_debug()
-                        ))
-                    })?;
-                    if set.contains(item) {
-                        return Err(serde::de::Error::custom(alloc::format!(
-                            "`{name}` is listed twice"
-                        )));
+                struct Names;
+
+                impl<'de> serde::de::Visitor<'de> for Names {
+                    type Value = $set;
+
+                    fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                        f.write_str("a list of names")
                     }
-                    set = set.with(item);
+
+                    fn visit_seq<A: serde::de::SeqAccess<'de>>(
+                        self,
+                        mut names: A,
+                    ) -> Result<$set, A::Error> {
+                        let mut set = $set::NONE;
+                        let mut all = false;
+                        while let Some(Name(item)) = names.next_element()? {
+                            let free =
+                                !all && item.map_or(set.is_empty(), |one| !set.contains(one));
+                            if !free {
+                                let name = item.filter(|_| !all).map_or("*", $item::name);
+                                return Err(serde::de::Error::custom(alloc::format!(
+                                    "`{name}` is listed twice, or `*` not alone"
+                                )));
+                            }
+                            all = item.is_none();
+                            set = item.map_or(set, |one| set.with(one));
+                        }
+                        Ok(if all { $item::ALL.into_iter().collect() } else { set })
+                    }
                 }
-                Ok(set)
+
+                /// `None` for `*`.
+                struct Name(Option<$item>);
+
+                impl<'de> serde::Deserialize<'de> for Name {
+                    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                        from.deserialize_str(NameText)
+                    }
+                }
+
+                struct NameText;
+
+                impl serde::de::Visitor<'_> for NameText {
+                    type Value = Name;
+
+                    fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                        f.write_str("a string")
+                    }
+
+                    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Name, E> {
+                        let item = $item::ALL.into_iter().find(|item| item.name() == text);
+                        if item.is_some() || text == "*" {
+                            return Ok(Name(item));
+                        }
+                        let known = $item::ALL.map($item::name).join(", ");
+                        Err(E::custom(alloc::format!(
+                            "unknown name `{}`, expected `*` alone or some of: {known}",
+                            text.escape_debug()
+                        )))
+                    }
+                }
+
+                deserializer.deserialize_seq(Names)
             }
         }
     };

@@ -1,4 +1,5 @@
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::str::FromStr;
@@ -11,9 +12,7 @@ use crate::limits::{MAX_PATH_BYTES, MAX_SEGMENT_BYTES};
 ///
 /// It says nothing about links; where there is a file system, `cap-fs` does.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[cfg_attr(feature = "serde", serde(transparent))]
-pub struct AbsPath(String);
+pub struct AbsPath(Arc<str>);
 
 impl AbsPath {
     /// Resolves `text` lexically. `..` at the root stays at the root (POSIX).
@@ -21,6 +20,10 @@ impl AbsPath {
     /// # Errors
     /// When the text is not absolute, too long, or has a character that no path should have.
     pub fn parse(text: &str) -> Result<Self, PathError> {
+        if is_plain(text) { Ok(Self(text.into())) } else { Self::resolved(text) }
+    }
+
+    fn resolved(text: &str) -> Result<Self, PathError> {
         if text.len() > MAX_PATH_BYTES {
             return Err(PathError::TooLong);
         }
@@ -81,10 +84,10 @@ impl AbsPath {
 
     /// What follows `folder` in the path: nothing, or `/` and more.
     fn below(&self, folder: &Self) -> Option<&str> {
-        if folder.0 == "/" {
+        if folder.as_str() == "/" {
             return Some(&self.0);
         }
-        let rest = self.0.strip_prefix(folder.0.as_str())?;
+        let rest = self.0.strip_prefix(folder.as_str())?;
         (rest.is_empty() || rest.starts_with('/')).then_some(rest)
     }
 
@@ -97,7 +100,7 @@ impl AbsPath {
             path.push('/');
             path.push_str(segment);
         }
-        Self(path)
+        Self(path.into())
     }
 }
 
@@ -150,6 +153,27 @@ pub enum PathError {
 
 fn segments(path: &str) -> impl DoubleEndedIterator<Item = &str> + Clone {
     path.split('/').filter(|segment| !segment.is_empty())
+}
+
+/// Whether a look at the bytes alone shows that a path, or the pattern of a subtree, is good and
+/// written as it would be written: most are. Of what is not plain, nothing is said.
+fn is_plain(text: &str) -> bool {
+    if text == "/" {
+        return true;
+    }
+    let mut after_slash = false;
+    for byte in text.bytes() {
+        match byte {
+            // An empty segment, or one that may be `.` or `..`.
+            b'/' | b'.' if after_slash => return false,
+            // A wildcard, or what may be encoded.
+            b'*' | b'?' | b'%' => return false,
+            b' '..=b'~' => after_slash = byte == b'/',
+            _ => return false,
+        }
+    }
+    // No segment is longer than the text.
+    text.starts_with('/') && !after_slash && text.len() <= MAX_SEGMENT_BYTES
 }
 
 fn check_segment(segment: &str) -> Result<(), PathError> {
@@ -219,6 +243,12 @@ impl PathPattern {
         open_ended && self.matches(path)
     }
 
+    /// Bytes of its text.
+    #[cfg(feature = "serde")]
+    pub(crate) fn bytes(&self) -> usize {
+        self.root.0.len() + self.globs.iter().map(|glob| glob.len() + 1).sum::<usize>()
+    }
+
     /// Whether everything that `self` means, `other` means too, as far as that is decided
     /// syntactically: equal patterns, and anything rooted in a subtree. It says nothing about
     /// links: where a file system is asked, it is asked beneath each root.
@@ -240,9 +270,18 @@ impl FromStr for PathPattern {
     type Err = PathError;
 
     fn from_str(text: &str) -> Result<Self, PathError> {
+        if is_plain(text) {
+            return Ok(Self { root: AbsPath(text.into()), globs: Vec::new() });
+        }
+        Self::resolved(text)
+    }
+}
+
+impl PathPattern {
+    fn resolved(text: &str) -> Result<Self, PathError> {
         let wild = |segment: &&str| segment.contains(['*', '?']);
         if !text.split('/').any(|segment| wild(&segment)) {
-            return AbsPath::parse(text).and_then(Self::subtree);
+            return AbsPath::resolved(text).and_then(Self::subtree);
         }
         if text.len() > MAX_PATH_BYTES {
             return Err(PathError::TooLong);
@@ -275,7 +314,7 @@ impl FromStr for PathPattern {
 
 impl fmt::Display for PathPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.globs.is_empty() || self.root.0 != "/" {
+        if self.globs.is_empty() || self.root.as_str() != "/" {
             f.write_str(&self.root.0)?;
         }
         for glob in &self.globs {
@@ -292,6 +331,13 @@ impl fmt::Debug for PathPattern {
 }
 
 #[cfg(feature = "serde")]
+impl serde::Serialize for AbsPath {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+#[cfg(feature = "serde")]
 impl serde::Serialize for PathPattern {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
@@ -300,3 +346,58 @@ impl serde::Serialize for PathPattern {
 
 #[cfg(feature = "serde")]
 crate::id::deserialize_from_str!(AbsPath, PathPattern);
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn agree(text: &str) -> bool {
+        AbsPath::parse(text) == AbsPath::resolved(text)
+            && text.parse::<PathPattern>() == PathPattern::resolved(text)
+    }
+
+    #[test]
+    fn every_byte_of_ascii_is_read_alike_at_every_place() {
+        for byte in 0..=0x7f_u8 {
+            let c = char::from(byte);
+            for text in [
+                alloc::format!("{c}"),
+                alloc::format!("{c}/a"),
+                alloc::format!("/{c}"),
+                alloc::format!("/{c}{c}"),
+                alloc::format!("/{c}/a"),
+                alloc::format!("/a{c}/b"),
+                alloc::format!("/a{c}"),
+                alloc::format!("/a{c}2f"),
+            ] {
+                assert!(agree(&text), "{text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn plain_are_paths_of_every_day_and_no_long_ones() {
+        let long = |bytes: usize| alloc::format!("/{}", "a".repeat(bytes));
+        for plain in ["/", "/a", "/srv/data/2026", "/home/al ice/x.csv", "/a\\b", &long(254)] {
+            assert!(is_plain(plain) && agree(plain), "{plain}");
+        }
+        for other in ["", "a", "/a/", "//a", "/.a", "/a/..", "/a%20", "/a*", "/é", &long(255)] {
+            assert!(!is_plain(other) && agree(other), "{other}");
+        }
+        assert!(agree(&long(256)) && agree(&"/a".repeat(2048)) && agree(&"/a".repeat(2047)));
+    }
+
+    proptest! {
+        #[test]
+        fn a_plain_text_is_read_as_any_other(text in "[/]{0,1}[/a.*?%25cC0fFeE\\\\ é\u{85}\u{7f}]{0,12}") {
+            prop_assert!(agree(&text), "{text:?}");
+        }
+
+        #[test]
+        fn any_text_is_read_alike(text in "/?.{0,24}") {
+            prop_assert!(agree(&text), "{text:?}");
+        }
+    }
+}

@@ -1,4 +1,5 @@
 use alloc::string::String;
+use alloc::sync::Arc;
 use core::fmt;
 use core::str::FromStr;
 
@@ -6,9 +7,7 @@ use crate::id::{IdError, check_name};
 
 /// A tool of a server: `server/tool`, compared exactly. The server part has no slash.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[cfg_attr(feature = "serde", serde(transparent))]
-pub struct ToolName(String);
+pub struct ToolName(Arc<str>);
 
 impl ToolName {
     /// The tool `tool` of the server `server`.
@@ -86,6 +85,16 @@ impl ToolPattern {
             Self::All => true,
             Self::Server(server) => tool.server() == server,
             Self::Tool(name) => tool == name,
+        }
+    }
+
+    /// Bytes of its text.
+    #[cfg(feature = "serde")]
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::All => 1,
+            Self::Server(server) => server.len() + 2,
+            Self::Tool(name) => name.as_str().len(),
         }
     }
 
@@ -194,6 +203,13 @@ macro_rules! serialize_as_text {
 }
 #[cfg(feature = "serde")]
 pub(crate) use serialize_as_text;
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for ToolName {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
 
 #[cfg(feature = "serde")]
 serialize_as_text!(ToolPattern, MethodPattern);

@@ -2,17 +2,23 @@ use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use chrono::{DateTime, Timelike, Utc};
+use chrono::{DateTime, Utc};
 
 use crate::clause::Clause;
 use crate::command::ArgvRules;
+use crate::constraints::is_wire_instant;
 #[cfg(feature = "serde")]
 use crate::constraints::{instant, present, present_instant};
+#[cfg(feature = "serde")]
+use crate::limits::MAX_CAPABILITY_BYTES;
 use crate::limits::{MAX_DELEGATION_DEPTH, MAX_NAME_BYTES};
 use crate::{
     Authority, CapabilityId, ConstraintError, Constraints, Kind, Kinds, Obligation, Operation,
     Operations, Principal, ResourceType,
 };
+
+#[cfg(feature = "serde")]
+mod size;
 
 pub(super) const VERSION: u8 = 1;
 
@@ -91,12 +97,32 @@ impl Wire {
     }
 
     /// Whether it could not be read back.
+    #[cfg(feature = "serde")]
     pub(super) fn is_too_long(&self) -> bool {
-        #[cfg(feature = "serde")]
-        let bytes = serde_json::to_string(self).map_or(usize::MAX, |text| text.len());
-        #[cfg(not(feature = "serde"))]
-        let bytes = 0;
-        bytes > crate::limits::MAX_CAPABILITY_BYTES
+        // Most are so short that nothing has to be written to know it.
+        let is_short = self.most_bytes().is_some_and(|most| most <= MAX_CAPABILITY_BYTES);
+        !is_short && self.bytes().is_none_or(|bytes| bytes > MAX_CAPABILITY_BYTES)
+    }
+
+    #[cfg(not(feature = "serde"))]
+    pub(super) fn is_too_long(&self) -> bool {
+        false
+    }
+
+    /// How many bytes the wire form has.
+    #[cfg(feature = "serde")]
+    fn bytes(&self) -> Option<usize> {
+        serde_json::to_string(self).ok().map(|text| text.len())
+    }
+
+    /// At most how many bytes the wire form has; `None` where that is not quickly said.
+    #[cfg(feature = "serde")]
+    fn most_bytes(&self) -> Option<usize> {
+        let texts = [self.principal.as_str(), &self.resource].map(size::text).iter().sum::<usize>();
+        let constraints = size::constraints(&self.constraints)?;
+        let limits = size::inherited_limits(&self.inherited_limits)?;
+        // All else: two ids, two instants, numbers, names; 400 bytes.
+        Some(512 + texts + constraints + limits)
     }
 
     fn check(&self) -> Result<(), ConstraintError> {
@@ -117,8 +143,8 @@ impl Wire {
             return wrong("parent", "another capability");
         }
         let instants = self.expires_at.iter().chain([&self.issued_at]);
-        if instants.into_iter().any(|at| at.nanosecond() != 0) {
-            return wrong("issued_at", "instants are whole seconds");
+        if !instants.into_iter().all(is_wire_instant) {
+            return wrong("issued_at", "instants are whole seconds of the years 0 to 9999");
         }
         self.check_inherited_limits()
     }
@@ -227,3 +253,7 @@ mod json {
         }
     }
 }
+
+#[cfg(test)]
+#[cfg(feature = "serde")]
+mod tests;

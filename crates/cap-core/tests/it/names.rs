@@ -4,10 +4,11 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use cap_core::{
-    CapabilityId, DomainPattern, MethodPattern, Principal, Program, ToolName, ToolPattern,
+    Capability, CapabilityId, CapabilityParts, Constraints, DomainPattern, MethodPattern,
+    Operations, Principal, Program, ResourceType, ToolName, ToolPattern,
 };
 use cap_testkit::strategy::granted_at;
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use proptest::prelude::*;
 
 /// Whether the text is read; if so, it is written as it was read.
@@ -163,4 +164,37 @@ proptest! {
             prop_assert_eq!(a.is_within(&b) && b.is_within(&a), a == b);
         }
     }
+}
+
+#[test]
+fn instants_that_cannot_be_written_are_those_of_no_capability() {
+    let written = |issued: &str, ends: &str| {
+        let at = |text: &str| -> DateTime<Utc> { text.parse().unwrap() };
+        let (issued, ends) = (at(issued), at(ends));
+        let parts = CapabilityParts {
+            id: CapabilityId::new([1; 10], granted_at()),
+            parent: None,
+            delegation_depth: 0,
+            principal: "agent".parse().unwrap(),
+            resource_type: ResourceType::Path,
+            resource: "/srv".into(),
+            operations: Operations::ALL,
+            constraints: Constraints::default(),
+            inherited_limits: Vec::new(),
+            issued_at: issued,
+            expires_at: Some(ends),
+        };
+        let within = Constraints { not_before: Some(ends), ..Constraints::default() };
+        let inner = CapabilityParts { constraints: within, expires_at: None, ..parts.clone() };
+        let made = [parts, inner].map(Capability::from_parts);
+        for capability in made.iter().flatten() {
+            let again = Capability::from_json(&capability.to_json());
+            assert_eq!(&again.unwrap(), capability);
+        }
+        made.map(|made| made.is_ok())
+    };
+    assert_eq!(written("2026-11-21T12:00:00Z", "9999-12-31T23:59:59Z"), [true, true]);
+    assert_eq!(written("2026-11-21T12:00:00Z", "+10000-01-01T00:00:00Z"), [false, false]);
+    assert_eq!(written("+10842-11-05T17:46:40Z", "+10843-01-01T00:00:00Z"), [false, false]);
+    assert_eq!(written("-0001-12-31T23:59:59Z", "2026-11-21T12:00:00Z"), [false, false]);
 }
