@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use self::store::{Source, Store, Validated, overhead};
-use crate::{ValidateError, Validator, VerifiedToken};
+use self::store::{Source, Store, Validated};
+use self::weight::weight;
+use crate::{Revoked, ValidateError, Validator, VerifiedToken};
 
 mod store;
+mod weight;
 
 /// A [`Validator`] that remembers which tokens were good, for a short time.
 ///
@@ -36,7 +38,8 @@ pub struct CacheLimits {
     /// Tokens at the most. From 512 on they are divided among shards by chance: leave an eighth
     /// for some that are full before others.
     pub entries: usize,
-    /// Bytes at the most, by an estimate that is on the safe side.
+    /// Bytes at the most, by an estimate that is on the safe side: for tokens as they are usual about
+    /// twice what they take.
     pub bytes: usize,
 }
 
@@ -122,7 +125,11 @@ impl Source for Uncached<'_> {
     }
 
     fn check(&self, token: &Arc<VerifiedToken>) -> Result<(), ValidateError> {
-        self.validator.check_revoked(token)
+        self.validator.check_revoked(token, self.now)
+    }
+
+    fn is_final(refused: &ValidateError) -> bool {
+        *refused != ValidateError::Revoked(Revoked::Behind)
     }
 
     fn validate(&self) -> Result<Validated<Arc<VerifiedToken>>, ValidateError> {
@@ -135,14 +142,8 @@ impl Source for Uncached<'_> {
                 .into_iter()
                 .chain([token.expires_at()])
                 .fold(old, |until, end| until.min(end.timestamp())),
-            bytes: weight(self.token),
+            bytes: weight(self.token, &token),
             value: Arc::new(token),
         })
     }
-}
-
-/// The text, what was made of it, and its places in the store. Three quarters of the text are the
-/// claims; their values take a few times of that in memory.
-const fn weight(token: &str) -> usize {
-    token.len() * 5 + size_of::<VerifiedToken>() + overhead::<Arc<VerifiedToken>>()
 }

@@ -67,6 +67,7 @@ mod constraint;
 mod error;
 mod json;
 mod jws;
+mod known;
 mod policy;
 mod replay;
 mod tools;
@@ -201,6 +202,13 @@ impl VerifiedChain {
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.leaf.root().claims.issuer
+    }
+
+    /// The name of the trust anchor's key that signed the root: its thumbprint, unless a JWK named it.
+    #[must_use]
+    pub fn anchor(&self) -> &str {
+        // INVARIANT: every root was signed by an anchor.
+        self.leaf.root().anchor.as_deref().unwrap_or_default()
     }
 
     /// The `jti` of every token, the root first. What may be revoked is named by these.

@@ -8,13 +8,14 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use self::entry::{Element, ElementSeed, Entry, is_instant};
-use crate::TokenId;
 use crate::jose::Part;
 use crate::jose::json::{self, Field, Members, Reading};
 use crate::validate::ValidateError;
+use crate::{StatusReference, TokenId};
 
 pub(crate) mod entry;
 mod feed;
+mod plain;
 
 /// What a token says, well-typed and consistent in itself. Whose it is, for whom and when is not
 /// looked at here.
@@ -28,6 +29,7 @@ pub(crate) struct Claims<'de> {
     pub(crate) token_id: TokenId,
     pub(crate) capability: Capability,
     pub(crate) ancestors: Vec<CapabilityId>,
+    pub(crate) status: Option<StatusReference>,
 }
 
 /// One, or several (RFC 7519 §4.1.3).
@@ -56,6 +58,7 @@ struct Raw<'de> {
     nbf: Field<'de>,
     jti: Field<'de>,
     client_id: Field<'de>,
+    status: Option<&'de RawValue>,
     details: Details<'de>,
 }
 
@@ -74,6 +77,14 @@ enum Details<'de> {
 impl<'de> Claims<'de> {
     /// Unknown claims are ignored; those of the profile must all be there, each of its type.
     pub(crate) fn read(text: &'de str) -> Result<Self, ValidateError> {
+        // SECURITY: what is not plain, or is refused, the reader of all JSON judges from its beginning.
+        match plain::read(text).map(Raw::checked) {
+            Some(Ok(claims)) => Ok(claims),
+            _ => Self::read_any(text),
+        }
+    }
+
+    fn read_any(text: &'de str) -> Result<Self, ValidateError> {
         let mut raw = Raw::default();
         json::object(text, Part::Claims, &mut raw)?;
         raw.checked()
@@ -95,6 +106,7 @@ impl<'de> Raw<'de> {
         if capability.expires_at().is_some_and(|end| expires > end.timestamp()) {
             return Err(ValidateError::OutlivesCapability);
         }
+        let status = self.status.map(StatusReference::read).transpose()?.flatten();
         Ok(Claims {
             issuer,
             audiences,
@@ -104,6 +116,7 @@ impl<'de> Raw<'de> {
             token_id,
             capability,
             ancestors,
+            status,
         })
     }
 }
@@ -124,6 +137,14 @@ impl<'de> Members<'de> for Raw<'de> {
             "nbf" => &mut self.nbf,
             "jti" => &mut self.jti,
             "client_id" => &mut self.client_id,
+            "status" => {
+                let raw: &RawValue = values.next_value()?;
+                reading.bound(raw.get())?;
+                return match self.status.replace(raw) {
+                    None => Ok(true),
+                    Some(_) => Err(reading.duplicate()),
+                };
+            }
             "authorization_details" => {
                 if !matches!(self.details, Details::Missing) {
                     return Err(reading.duplicate());
@@ -222,11 +243,11 @@ fn audiences(field: Field<'_>) -> Result<Audiences<'_>, ValidateError> {
     }
 }
 
-/// The text of a value, if it is one.
-fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
-    let quoted = raw.get().strip_prefix('"')?.strip_suffix('"')?;
+/// The text that a JSON value is, if it is one.
+fn string(value: &str) -> Option<Cow<'_, str>> {
+    let quoted = value.strip_prefix('"')?.strip_suffix('"')?;
     if quoted.contains('\\') {
-        serde_json::from_str(raw.get()).ok().map(Cow::Owned)
+        serde_json::from_str(value).ok().map(Cow::Owned)
     } else {
         Some(Cow::Borrowed(quoted))
     }

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::claims::entry::{EntryOut, is_instant};
 use crate::issued::{Issued, IssuedToken};
+use crate::status_list::{Reserved, StatusList, StatusOut, Tracked};
 use crate::{MAX_TOKEN_BYTES, TokenId, VerifiedToken, jose, lineage};
 
 mod delegated;
@@ -29,6 +30,7 @@ pub struct Issuer<'a> {
     audience: String,
     keys: Keys<'a>,
     register: Option<&'a Issued>,
+    status_list: Option<&'a StatusList>,
 }
 
 #[derive(Debug, Clone)]
@@ -59,13 +61,16 @@ struct ClaimsOut<'a> {
     nbf: i64,
     exp: i64,
     jti: TokenId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<StatusOut<'a>>,
     authorization_details: [EntryOut<'a>; 1],
 }
 
 /// A token that nobody has seen yet.
-struct Made {
+struct Made<'a> {
     text: String,
     fact: IssuedToken,
+    listed: Option<(Reserved<'a>, Tracked)>,
 }
 
 impl<'a> Issuer<'a> {
@@ -90,13 +95,20 @@ impl<'a> Issuer<'a> {
     }
 
     fn with_keys(issuer: String, audience: String, keys: Keys<'a>) -> Self {
-        Self { issuer, audience, keys, register: None }
+        Self { issuer, audience, keys, register: None, status_list: None }
     }
 
     /// Keeps account of every token in `register`; one that has no room there is not issued.
     #[must_use]
     pub fn tracked_by(self, register: &'a Issued) -> Self {
         Self { register: Some(register), ..self }
+    }
+
+    /// Gives every token a place in `list`, which must be one of the same issuer, and lets it say so
+    /// (`status`); one that has no room there is not issued.
+    #[must_use]
+    pub fn listed_in(self, list: &'a StatusList) -> Self {
+        Self { status_list: Some(list), ..self }
     }
 
     /// A token that carries `capability`, for `ttl` (whole seconds), but never longer than the
@@ -132,10 +144,9 @@ impl<'a> Issuer<'a> {
             made.push(one.map_err(|source| BatchError { index, source })?);
         }
         let last = requests.len().saturating_sub(1);
-        let (texts, facts): (_, Vec<_>) =
-            made.into_iter().map(|made| (made.text, made.fact)).unzip();
+        let facts: Vec<_> = made.iter().map(|made| made.fact.clone()).collect();
         self.account_for(&facts, now).map_err(|source| BatchError { index: last, source })?;
-        Ok(texts)
+        Ok(made.into_iter().map(Made::handed_out).collect())
     }
 
     /// A new token for the root capability of one that has not expired: the same authority and
@@ -183,8 +194,8 @@ impl<'a> Issuer<'a> {
         now: DateTime<Utc>,
     ) -> Result<String, IssueError> {
         let made = self.make(&*self.signer()?, request, until, random, now)?;
-        self.account_for(&[made.fact], now)?;
-        Ok(made.text)
+        self.account_for(std::slice::from_ref(&made.fact), now)?;
+        Ok(made.handed_out())
     }
 
     fn signer(&self) -> Result<Arc<dyn Signer>, IssueError> {
@@ -203,7 +214,7 @@ impl<'a> Issuer<'a> {
         until: Option<DateTime<Utc>>,
         random: &dyn SecureRandom,
         now: DateTime<Utc>,
-    ) -> Result<Made, IssueError> {
+    ) -> Result<Made<'a>, IssueError> {
         let TokenRequest { capability, ancestors, ttl } = request;
         if !lineage::fits(capability, ancestors) {
             return Err(IssueError::Ancestors);
@@ -213,6 +224,7 @@ impl<'a> Issuer<'a> {
         let token = TokenId::new(random, now)?;
         let principal = capability.principal().as_str();
         let entry = EntryOut::new(capability, ancestors).ok_or(IssueError::Clock)?;
+        let place = self.status_list.map(|list| list.reserve(&self.issuer, random)).transpose()?;
         let claims = ClaimsOut {
             iss: &self.issuer,
             sub: principal,
@@ -222,6 +234,7 @@ impl<'a> Issuer<'a> {
             nbf: issued,
             exp: expires,
             jti: token,
+            status: place.as_ref().map(StatusOut::of),
             authorization_details: [entry],
         };
         let expires_at = DateTime::from_timestamp(expires, 0).ok_or(IssueError::Clock)?;
@@ -231,12 +244,34 @@ impl<'a> Issuer<'a> {
             principal: capability.principal().clone(),
             expires_at,
         };
-        Ok(Made { text: signed(signer, &claims)?, fact })
+        let text = signed(signer, &claims)?;
+        let tracked = || Tracked {
+            token,
+            capability: capability.id(),
+            ancestors: ancestors.into(),
+            principal: capability.principal().clone(),
+            key: signer.key().id().clone(),
+            // INVARIANT: `lifetime` gives instants of the calendar only.
+            issued_at: DateTime::from_timestamp(issued, 0).unwrap_or(now),
+            expires_at,
+        };
+        let listed = place.map(|place| (place, tracked()));
+        Ok(Made { text, fact, listed })
     }
 
     /// To be called before they are handed out.
     fn account_for(&self, facts: &[IssuedToken], now: DateTime<Utc>) -> Result<(), IssueError> {
         self.register.map_or(Ok(()), |register| register.record(facts, now))
+    }
+}
+
+impl Made<'_> {
+    /// The token, whose place in the list is its own from now on.
+    fn handed_out(self) -> String {
+        if let Some((place, tracked)) = self.listed {
+            place.bind(tracked);
+        }
+        self.text
     }
 }
 

@@ -29,13 +29,13 @@ pub use jwks::{
     MAX_JWKS_KEYS,
 };
 pub use revocation::{
-    Epoch, ExportError, Facts, ImportError, MAX_ISSUER_BYTES, MAX_REVOCATIONS_BYTES,
-    MalformedRevocations, Publisher, REVOCATION_DOMAIN, Revocation, RevocationSet, RevocationStats,
-    RevocationTarget, RevokeError, Revoked,
+    DEFAULT_MAX_IMPORT_BYTES, DEFAULT_MAX_REVOCATIONS, Epoch, ExportError, Facts, ImportError,
+    MAX_ISSUER_BYTES, MAX_REVOCATIONS_BYTES, MalformedRevocations, Publisher, REVOCATION_DOMAIN,
+    Revocation, RevocationSet, RevocationStats, RevocationTarget, RevokeError, Revoked,
 };
 pub use status_list::{
-    MAX_STATUS_LIST_CHARS, MAX_STATUSES, ReadStatusListError, Status, StatusList, StatusListError,
-    StatusListLifetime, StatusListToken,
+    MAX_STATUS_LIST_CHARS, MAX_STATUSES, ReadStatusListError, SavedStatusList, Status, StatusList,
+    StatusListError, StatusListLifetime, StatusListToken, StatusReference,
 };
 pub use token_id::{InvalidTokenId, TokenId};
 pub use validate::{DEFAULT_LEEWAY, ValidateError, Validator, VerifiedToken};

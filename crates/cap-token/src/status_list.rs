@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cap_core::{CapabilityId, Principal};
 use cap_crypto::{KeyId, RandomError, SecureRandom, SignError, Signer};
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::sync::Mutex;
@@ -15,9 +15,14 @@ use crate::{Facts, MAX_TTL, RevocationSet, Revoked, TokenId};
 
 mod bitmap;
 mod read;
+mod reference;
+mod saved;
 
 use self::bitmap::Bitmap;
 pub use read::{ReadStatusListError, Status, StatusListToken};
+pub(crate) use reference::StatusOut;
+pub use reference::StatusReference;
+pub use saved::SavedStatusList;
 
 /// The most statuses in one list: one MiB of bits.
 pub const MAX_STATUSES: u32 = 8 * 1024 * 1024;
@@ -27,11 +32,14 @@ pub const MAX_STATUS_LIST_CHARS: usize = 2 * 1024 * 1024;
 
 /// An OAuth Token Status List (draft-ietf-oauth-status-list-17) of one issuer: one bit for each
 /// token that it tracks, published as a signed JWT for verifiers that know no other form of
-/// revocation.
+/// revocation. Tokens get their place in it from the [`Issuer`](crate::Issuer::listed_in).
 ///
 /// An index belongs to one token for ever, and is a random one (§12.4: neighbours say nothing of
 /// each other). A list that is full is followed by another one, under another URI. A bit that was
 /// set stays so. A tracked token takes about 300 bytes until [`cleanup`](Self::cleanup).
+///
+/// A restart does not make a revoked token valid again: what was [saved](Self::save) is published
+/// on, while new tokens go into a new list.
 pub struct StatusList {
     uri: String,
     issuer: String,
@@ -39,21 +47,32 @@ pub struct StatusList {
 }
 
 struct State {
-    /// The indices that were given away.
-    given: Bitmap,
+    /// The indices that were given away; `None`: no more are.
+    given: Option<Bitmap>,
     invalid: Bitmap,
-    tracked: HashMap<TokenId, Tracked>,
+    /// By index.
+    tracked: BTreeMap<u32, Tracked>,
 }
 
-/// What revocations are asked about.
-struct Tracked {
+/// A token that is listed: what revocations are asked about.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Tracked {
+    pub(crate) token: TokenId,
+    pub(crate) capability: CapabilityId,
+    pub(crate) ancestors: Box<[CapabilityId]>,
+    pub(crate) principal: Principal,
+    pub(crate) key: KeyId,
+    pub(crate) issued_at: DateTime<Utc>,
+    pub(crate) expires_at: DateTime<Utc>,
+}
+
+/// A place for a token that is being made. It becomes free again unless a token is bound to it.
+#[derive(Debug)]
+pub(crate) struct Reserved<'l> {
+    list: &'l StatusList,
     index: u32,
-    capability: CapabilityId,
-    ancestors: Box<[CapabilityId]>,
-    principal: Principal,
-    key: KeyId,
-    issued_at: DateTime<Utc>,
-    expires_at: DateTime<Utc>,
+    is_bound: bool,
 }
 
 /// How long a status list token is good for.
@@ -65,18 +84,21 @@ pub struct StatusListLifetime {
     pub refresh_after: Duration,
 }
 
-/// Why a list tracks or exports nothing.
+/// Why a list takes or exports nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum StatusListError {
     /// The number of statuses is not one of the multiples of 8 up to [`MAX_STATUSES`].
     #[error("a list has a multiple of 8 statuses, at most {MAX_STATUSES}")]
     Size,
-    /// All indices are given away.
-    #[error("the list is full")]
+    /// All indices are given away, or the list is a restored one.
+    #[error("the list takes no more tokens")]
     Full,
-    /// The token is another issuer's.
-    #[error("the token is another issuer's")]
+    /// What was saved contradicts itself.
+    #[error("the saved list is not well formed")]
+    Saved,
+    /// The token is another issuer's, or the revocations are those of another one.
+    #[error("the token or the revocations are another issuer's")]
     Issuer,
     /// The lifetime is shorter than a second, or the time is outside of 1970 to 9999.
     #[error("the lifetime of the list is not one")]
@@ -115,7 +137,8 @@ struct Body {
 }
 
 impl StatusList {
-    /// An empty list under its URI, with room for `statuses` tokens of `issuer`.
+    /// An empty list under its URI, with room for `statuses` tokens of `issuer`. Its URI was never
+    /// that of another list: an index is given away once, and not once in every run.
     ///
     /// # Errors
     /// [`StatusListError::Size`].
@@ -124,62 +147,62 @@ impl StatusList {
         issuer: impl Into<String>,
         statuses: u32,
     ) -> Result<Self, StatusListError> {
-        if statuses == 0 || statuses > MAX_STATUSES || !statuses.is_multiple_of(8) {
-            return Err(StatusListError::Size);
-        }
+        require_size(statuses)?;
         let state = State {
-            given: Bitmap::new(statuses),
+            given: Some(Bitmap::new(statuses)),
             invalid: Bitmap::new(statuses),
-            tracked: HashMap::new(),
+            tracked: BTreeMap::new(),
         };
         Ok(Self { uri: uri.into(), issuer: issuer.into(), state: Mutex::new(state) })
     }
 
-    /// Tracks a token that was issued; its index. One that is tracked keeps the index that it has.
-    ///
-    /// # Errors
-    /// [`StatusListError::Full`], [`StatusListError::Issuer`], [`StatusListError::Random`].
-    pub fn track(
+    /// A random place that nobody has.
+    pub(crate) fn reserve(
         &self,
-        token: &Facts<'_>,
-        expires_at: DateTime<Utc>,
+        issuer: &str,
         random: &dyn SecureRandom,
-    ) -> Result<u32, StatusListError> {
-        if token.issuer != self.issuer {
+    ) -> Result<Reserved<'_>, StatusListError> {
+        if issuer != self.issuer {
             return Err(StatusListError::Issuer);
-        }
-        let mut state = self.state.lock();
-        if let Some(tracked) = state.tracked.get(&token.token) {
-            return Ok(tracked.index);
         }
         let mut bytes = [0; 4];
         random.fill(&mut bytes)?;
         let start = u32::from_le_bytes(bytes);
-        let index = state.given.set_next_unset(start).ok_or(StatusListError::Full)?;
-        let tracked = Tracked {
-            index,
-            capability: token.capability,
-            ancestors: token.ancestors.into(),
-            principal: token.principal.clone(),
-            key: token.key.clone(),
-            issued_at: token.issued_at,
-            expires_at,
-        };
-        state.tracked.insert(token.token, tracked);
-        Ok(index)
+        let mut state = self.state.lock();
+        let index = state.given.as_mut().and_then(|given| given.set_next_unset(start));
+        index
+            .map(|index| Reserved { list: self, index, is_bound: false })
+            .ok_or(StatusListError::Full)
     }
 
-    /// The index of a tracked token.
+    /// What [`restore`](Self::restore) needs: to be kept where nobody else can write, before tokens
+    /// are handed out, and after each [`export`](Self::export) before that is published. What was
+    /// published as invalid and saved as good is good again once the set that is asked has forgotten
+    /// it.
     #[must_use]
-    pub fn index(&self, token: &TokenId) -> Option<u32> {
-        self.state.lock().tracked.get(token).map(|tracked| tracked.index)
+    pub fn save(&self) -> SavedStatusList {
+        let state = self.state.lock();
+        SavedStatusList::of(&self.uri, &self.issuer, &state)
+    }
+
+    /// The list that was saved, to be published on until its last token has expired. It takes no new
+    /// tokens, so that no index is given away twice, whatever happened after it was saved; they go
+    /// into another list. For the same reason what it does not know is invalid: an index that was
+    /// given away afterwards belongs to a token that nobody could revoke any more.
+    ///
+    /// # Errors
+    /// [`StatusListError::Saved`], [`StatusListError::Size`].
+    pub fn restore(saved: SavedStatusList) -> Result<Self, StatusListError> {
+        saved.list()
     }
 
     /// The signed list (§5.1): tracked tokens that `revocations` speaks of are invalid, and remain
     /// so.
     ///
     /// # Errors
-    /// [`StatusListError::Lifetime`], [`StatusListError::Behind`], [`StatusListError::Sign`].
+    /// [`StatusListError::Issuer`] for the set of [another issuer](RevocationSet::of_issuer), which
+    /// would say nothing; [`StatusListError::Lifetime`], [`StatusListError::Behind`],
+    /// [`StatusListError::Sign`].
     pub fn export(
         &self,
         revocations: &RevocationSet,
@@ -187,8 +210,11 @@ impl StatusList {
         lifetime: StatusListLifetime,
         now: DateTime<Utc>,
     ) -> Result<String, StatusListError> {
+        if !revocations.is_asked_about(&self.issuer) {
+            return Err(StatusListError::Issuer);
+        }
         let (iat, exp) = lifetime.instants(now)?;
-        let bits = self.state.lock().update(revocations, &self.issuer)?;
+        let bits = self.state.lock().update(revocations, &self.issuer, now)?;
         // Level 9, as §4.1 recommends.
         let list = miniz_oxide::deflate::compress_to_vec_zlib(&bits, 9);
         let header = Header {
@@ -226,13 +252,14 @@ impl State {
         &mut self,
         revocations: &RevocationSet,
         issuer: &str,
+        now: DateTime<Utc>,
     ) -> Result<Vec<u8>, StatusListError> {
-        let invalid = self.tracked.iter().map(|(id, token)| {
-            match revocations.check(&token.facts(*id, issuer)) {
+        let invalid = self.tracked.iter().map(|(index, token)| {
+            match revocations.check(&token.facts(issuer), now) {
                 Ok(()) => Ok(None),
                 // That nobody knows must not stay in the list.
                 Err(Revoked::Behind) => Err(StatusListError::Behind),
-                Err(_) => Ok(Some(token.index)),
+                Err(_) => Ok(Some(*index)),
             }
         });
         let invalid: Vec<_> = invalid.collect::<Result<_, _>>()?;
@@ -242,15 +269,43 @@ impl State {
 }
 
 impl Tracked {
-    fn facts<'a>(&'a self, token: TokenId, issuer: &'a str) -> Facts<'a> {
+    fn facts<'a>(&'a self, issuer: &'a str) -> Facts<'a> {
         Facts {
-            token,
+            token: self.token,
             capability: self.capability,
             ancestors: &self.ancestors,
             principal: &self.principal,
             issuer,
             key: &self.key,
             issued_at: self.issued_at,
+        }
+    }
+}
+
+impl<'l> Reserved<'l> {
+    pub(crate) const fn uri(&self) -> &'l str {
+        self.list.uri.as_str()
+    }
+
+    pub(crate) const fn index(&self) -> u32 {
+        self.index
+    }
+
+    /// The place is the token's.
+    pub(crate) fn bind(mut self, token: Tracked) {
+        self.list.state.lock().tracked.insert(self.index, token);
+        self.is_bound = true;
+    }
+}
+
+/// SECURITY: given back only where no token was handed out that names it.
+impl Drop for Reserved<'_> {
+    fn drop(&mut self) {
+        if self.is_bound {
+            return;
+        }
+        if let Some(given) = &mut self.list.state.lock().given {
+            given.unset(self.index);
         }
     }
 }
@@ -287,6 +342,11 @@ impl fmt::Debug for StatusList {
             .field("tracked", &self.state.lock().tracked.len())
             .finish_non_exhaustive()
     }
+}
+
+fn require_size(statuses: u32) -> Result<(), StatusListError> {
+    let fits = (1..=MAX_STATUSES).contains(&statuses) && statuses.is_multiple_of(8);
+    if fits { Ok(()) } else { Err(StatusListError::Size) }
 }
 
 fn encoded(part: &impl Serialize) -> Result<String, SignError> {

@@ -37,6 +37,19 @@ impl TokenId {
         if uuid.get_version_num() == 7 { Ok(Self(bytes)) } else { Err(InvalidTokenId) }
     }
 
+    /// The id under which a token of others is revoked whose `jti` may be any text, as in a chain: the
+    /// text itself where it is an id, else one made of its SHA-256.
+    #[must_use]
+    pub fn of_jti(jti: &str) -> Self {
+        let digest = || {
+            let [bytes @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] =
+                cap_crypto::sha256(jti.as_bytes());
+            let id = uuid::Builder::from_bytes(bytes).with_version(uuid::Version::SortRand);
+            Self(id.with_variant(uuid::Variant::RFC4122).into_uuid().into_bytes())
+        };
+        jti.parse().unwrap_or_else(|_| digest())
+    }
+
     /// The 16 bytes of the id.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 16] {

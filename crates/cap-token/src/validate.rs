@@ -13,6 +13,7 @@ use crate::revocation::{Facts, RevocationSet};
 
 mod error;
 pub(crate) mod keys;
+mod shared;
 mod verified;
 
 pub use error::ValidateError;
@@ -26,8 +27,8 @@ pub const DEFAULT_LEEWAY: Duration = Duration::from_secs(300);
 /// Keys can be exchanged while other threads validate: each validation sees one set of them. Clones
 /// share their keys, so that what [`set_keys`](Self::set_keys), its like and
 /// [`distrust_key`](Self::distrust_key) change in one is changed in all; [`trust`](Self::trust)
-/// makes a validator with keys of its own. Clones ask the one set of revocations that the first had
-/// when they were made.
+/// makes a validator with keys of its own. Clones ask the sets of revocations that the first had when
+/// they were made.
 ///
 /// SECURITY: every issuer that is trusted may speak for every principal and about every capability:
 /// names of principals are not divided among issuers here.
@@ -40,7 +41,7 @@ pub struct Validator {
     audience: Arc<str>,
     leeway: Duration,
     keys: Arc<SharedKeys>,
-    revocations: Option<Arc<RevocationSet>>,
+    revocations: Vec<Arc<RevocationSet>>,
 }
 
 impl Validator {
@@ -51,7 +52,7 @@ impl Validator {
             audience: audience.into().into(),
             leeway: DEFAULT_LEEWAY,
             keys: Arc::new(SharedKeys::new(Keys::default(), 0)),
-            revocations: None,
+            revocations: Vec::new(),
         }
     }
 
@@ -71,22 +72,24 @@ impl Validator {
 
     /// Refuses what is in `revocations`: the token, its capability, each of its ancestors, its
     /// principal, its issuer and its key are asked about. The set is told to keep revocations for the
-    /// leeway of this validator, too.
+    /// leeway of this validator, too. Further calls add further sets, such as that of
+    /// [another issuer](RevocationSet::of_issuer), which is asked about the tokens of that issuer.
     #[must_use]
-    pub fn with_revocations(self, revocations: Arc<RevocationSet>) -> Self {
-        Self { revocations: Some(revocations), ..self }.with_retention()
+    pub fn with_revocations(mut self, revocations: Arc<RevocationSet>) -> Self {
+        self.revocations.push(revocations);
+        self.with_retention()
     }
 
     /// SECURITY: what is accepted for the leeway longer must be known as revoked as long.
     fn with_retention(self) -> Self {
-        if let Some(revocations) = &self.revocations {
+        for revocations in &self.revocations {
             revocations.require_skew(self.leeway);
         }
         self
     }
 
     /// Trusts these keys for tokens of `issuer`, in place of all that it had before; not those that
-    /// were [distrusted](Self::distrust_key).
+    /// were [distrusted](Self::distrust_key). The same ones once more are no change.
     pub fn set_keys(&self, issuer: &str, keys: Vec<VerifyingKey>) {
         self.keys.change(|known| known.with_those_of(issuer, keys, None));
     }
@@ -103,8 +106,9 @@ impl Validator {
         self.keys.change(|keys| keys.without_key(key));
     }
 
-    /// How often the keys were changed. Whoever keeps what was validated asks for this number before
-    /// the validation, and forgets what was kept under another one.
+    /// How often the keys were changed; the same ones, for as long or longer, do not count. Whoever
+    /// keeps what was validated asks for this number before the validation, and forgets what was kept
+    /// under another one.
     #[must_use]
     pub fn key_generation(&self) -> u64 {
         self.keys.generation()
@@ -120,12 +124,6 @@ impl Validator {
     #[must_use]
     pub const fn leeway(&self) -> Duration {
         self.leeway
-    }
-
-    /// The revocations that it asks, if any.
-    #[must_use]
-    pub const fn revocations(&self) -> Option<&Arc<RevocationSet>> {
-        self.revocations.as_ref()
     }
 
     /// What the token says, if it is one of a trusted issuer for this audience, `now` is within its
@@ -161,14 +159,17 @@ impl Validator {
         self.signed(&compact, &signature, keys.find(&header.named()?)?, now)
     }
 
-    /// Whether the set of revocations, as it is by now, refuses this token.
+    /// Whether the sets of revocations, as they are by now, refuse this token.
     ///
     /// # Errors
     /// [`ValidateError::Revoked`].
-    pub fn check_revoked(&self, token: &VerifiedToken) -> Result<(), ValidateError> {
-        let Some(revocations) = &self.revocations else { return Ok(()) };
+    pub fn check_revoked(
+        &self,
+        token: &VerifiedToken,
+        now: DateTime<Utc>,
+    ) -> Result<(), ValidateError> {
         let capability = token.capability();
-        revocations.check(&Facts {
+        let facts = Facts {
             token: token.token_id(),
             capability: capability.id(),
             ancestors: token.ancestors(),
@@ -176,7 +177,10 @@ impl Validator {
             issuer: token.issuer(),
             key: token.key(),
             issued_at: token.issued_at(),
-        })?;
+        };
+        for revocations in &self.revocations {
+            revocations.check(&facts, now)?;
+        }
         Ok(())
     }
 
@@ -196,7 +200,7 @@ impl Validator {
         let mut signers = good.filter(|trusted| trusted.key.verify(input, signature).is_ok());
         let first = signers.next().ok_or(ValidateError::Signature)?;
         // SECURITY: nothing of the payload has been looked at up to here.
-        let text = compact.claims_text()?;
+        let text = compact.verified_claims_text()?;
         let claims = Claims::read(&text)?;
         let of_issuer = |trusted: &&Trusted| trusted.origin.issuer == *claims.issuer;
         let signer = Some(first).filter(of_issuer).or_else(|| signers.find(of_issuer));
@@ -207,7 +211,7 @@ impl Validator {
         self.check_lifetime(&claims, now)?;
         let origin = Arc::clone(&signer.origin);
         let token = VerifiedToken::new(claims, origin, Arc::clone(&self.audience));
-        self.check_revoked(&token)?;
+        self.check_revoked(&token, now)?;
         Ok((token, signer.good_until))
     }
 

@@ -127,6 +127,18 @@ impl SigningKeyring {
         verifying(&self.keys.state())
     }
 
+    /// The same without the keys whose overlap is over at `now`, even where
+    /// [`tick`](Self::tick) has not been called since.
+    #[must_use]
+    pub fn verifying_keys_at(&self, now: DateTime<Utc>) -> Vec<VerifyingKey> {
+        let state = self.keys.state();
+        let overdue = |key: &VerifyingKey| {
+            let record = state.document().find(key.id());
+            record.is_some_and(|record| rotation::is_overdue(record, now))
+        };
+        verifying(&state).into_iter().filter(|key| !overdue(key)).collect()
+    }
+
     /// Changes whenever the keys of this value do. To be read before the keys: then it is never
     /// newer than they are.
     #[must_use]

@@ -34,6 +34,9 @@ pub(crate) trait Source {
     /// Whether what was good is so still, apart from the keys and its age.
     fn check(&self, value: &Self::Value) -> Result<(), Self::Error>;
 
+    /// Whether what was refused like this by `check` will be refused ever after.
+    fn is_final(refused: &Self::Error) -> bool;
+
     /// The whole validation, `check` included.
     fn validate(&self) -> Result<Validated<Self::Value>, Self::Error>;
 }
@@ -77,8 +80,9 @@ const HASHED: usize = 32;
 
 /// What an entry takes beside its value, its token and what the two have elsewhere.
 pub(crate) const fn overhead<V>() -> usize {
-    // A map is half full after it has grown, and so is the order.
-    2 * (size_of::<(u64, (u64, Entry<V>))>() + 1) + 2 * size_of::<(u64, u64)>()
+    // After it has grown, 7 of 16 buckets of a map are used; of the order a quarter, and half of
+    // that may be of entries that are no more.
+    5 * (size_of::<(u64, (u64, Entry<V>))>() + 1) / 2 + 4 * size_of::<(u64, u64)>()
 }
 
 impl<V: Clone> Store<V> {
@@ -96,12 +100,12 @@ impl<V: Clone> Store<V> {
 
     /// What `source` says of the token at the second `now`, by what is remembered or anew.
     #[inline]
-    pub(crate) fn validated<E>(
+    pub(crate) fn validated<S: Source<Value = V>>(
         &self,
         token: &str,
-        source: &impl Source<Value = V, Error = E>,
+        source: &S,
         now: i64,
-    ) -> Result<V, E> {
+    ) -> Result<V, S::Error> {
         // SECURITY: read before the keys are used: what was validated with keys that have changed
         // since is not found again.
         let generation = source.generation();
@@ -110,7 +114,9 @@ impl<V: Clone> Store<V> {
             return match source.check(&value) {
                 Ok(()) => Ok(value),
                 Err(refused) => {
-                    self.remove(token);
+                    if S::is_final(&refused) {
+                        self.remove(token);
+                    }
                     Err(refused)
                 }
             };

@@ -9,6 +9,7 @@ use super::claims::{Claims, Position, Terms};
 use super::error::ChainError;
 use super::json::{self, JsonError};
 use super::jws::Jws;
+use super::known::Known;
 use super::policy::is_uri;
 use super::verify::seconds;
 use super::{ChainLimits, PROOF_TYPE, THUMBPRINT_URI, TOKEN_TYPE, Tools, Vocabulary};
@@ -339,7 +340,7 @@ impl Author {
         });
         let position = if derived { Position::Derived } else { Position::Root };
         let terms = Terms { vocabulary: self.vocabulary, limits: &self.limits };
-        Ok((Claims::read(&payload, position, terms)?, jws.hash()))
+        Ok((Claims::read(&payload, position, terms, &mut Known::default())?, jws.hash()))
     }
 
     /// `iat` and `exp` of a child: a clock that lags behind the issuer's waits at the parent's.

@@ -12,6 +12,7 @@ use cap_crypto::VerifyingKey;
 
 use super::constraint::{Constraint, MalformedConstraint, Reader};
 use super::json;
+use super::known::Known;
 use super::{ChainLimits, RootToken, ToolRules, Tools, VerifiedChain, Vocabulary};
 
 /// Why something has no equal on the other side.
@@ -151,7 +152,7 @@ impl ToolRules {
         let text = rules.to_value().to_string();
         let json = json::parse(&text).map_err(|error| refused(error.to_string()))?;
         let map = json.as_object().ok_or_else(|| refused("no object".to_owned()))?;
-        Self::read(map, Vocabulary::Core, &ChainLimits::default())
+        Self::read(map, Vocabulary::Core, &ChainLimits::default(), &mut Known::default())
             .map_err(|why| refused(why.to_owned()))
     }
 }

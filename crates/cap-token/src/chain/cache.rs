@@ -1,7 +1,12 @@
 //! Links that were verified, found by their whole text.
 
-use std::collections::HashMap;
+use std::borrow::Borrow;
+use std::collections::HashSet;
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher as _, Hash, Hasher};
 use std::sync::{Arc, PoisonError, RwLock};
+
+use foldhash::quality::FixedState;
 
 use super::claims::Claims;
 
@@ -13,6 +18,8 @@ pub(super) struct Link {
     /// base64url(SHA-256(signing input)).
     pub(super) hash: String,
     pub(super) claims: Claims,
+    /// Of a root: the name of the trust anchor's key that signed it.
+    pub(super) anchor: Option<String>,
 }
 
 impl Link {
@@ -38,7 +45,7 @@ impl Link {
         self.claims.holder.thumbprint().unwrap_or_default()
     }
 
-    /// What it takes in memory at most, roughly: the text, twice, and what was read of it, which for
+    /// What it takes in memory at most, roughly: the text and what was read of it, which for
     /// many small constraints is several times as much.
     fn bytes(&self) -> usize {
         512 + 12 * self.text.len()
@@ -56,16 +63,44 @@ pub(super) struct Cache {
     generations: RwLock<Generations>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Generations {
-    young: HashMap<Box<str>, Arc<Link>>,
-    old: HashMap<Box<str>, Arc<Link>>,
+    young: HashSet<Held, FixedState>,
+    old: HashSet<Held, FixedState>,
     young_bytes: usize,
 }
 
+/// A link that is found by its text.
+#[derive(Debug)]
+struct Held(Arc<Link>);
+
+impl Borrow<str> for Held {
+    fn borrow(&self) -> &str {
+        &self.0.text
+    }
+}
+
+impl Hash for Held {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.0.text.hash(hasher);
+    }
+}
+
+impl PartialEq for Held {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.text == other.0.text
+    }
+}
+
+impl Eq for Held {}
+
 impl Cache {
     pub(super) fn new(bytes: usize) -> Self {
-        Self { half: bytes / 2, generations: RwLock::default() }
+        // The standard library's seeds, as in every `HashSet`: the only randomness that nobody gave.
+        let hasher = FixedState::with_seed(RandomState::new().hash_one(0));
+        let (young, old) = (HashSet::with_hasher(hasher.clone()), HashSet::with_hasher(hasher));
+        let generations = Generations { young, old, young_bytes: 0 };
+        Self { half: bytes / 2, generations: RwLock::new(generations) }
     }
 
     /// The last link of the longest beginning of the chain that is known, and its length.
@@ -97,10 +132,11 @@ impl Cache {
         }
         let mut generations = self.generations.write().unwrap_or_else(PoisonError::into_inner);
         if generations.young_bytes + bytes > self.half {
-            generations.old = std::mem::take(&mut generations.young);
+            let empty = HashSet::with_hasher(generations.young.hasher().clone());
+            generations.old = std::mem::replace(&mut generations.young, empty);
             generations.young_bytes = 0;
         }
-        if generations.young.insert(link.text.clone(), link).is_none() {
+        if generations.young.replace(Held(link)).is_none() {
             generations.young_bytes += bytes;
         }
     }
@@ -115,12 +151,12 @@ enum Age {
 impl Generations {
     /// The link of this text under this parent: the same text under another one is another link.
     fn find(&self, text: &str, parent: Option<&Arc<Link>>) -> Option<(&Arc<Link>, Age)> {
-        let under = |link: &&Arc<Link>| match (&link.parent, parent) {
+        let under = |Held(link): &&Held| match (&link.parent, parent) {
             (None, None) => true,
             (Some(own), Some(parent)) => Arc::ptr_eq(own, parent),
             _ => false,
         };
-        let young = self.young.get(text).filter(under).map(|link| (link, Age::Young));
-        young.or_else(|| self.old.get(text).filter(under).map(|link| (link, Age::Old)))
+        let young = self.young.get(text).filter(under).map(|Held(link)| (link, Age::Young));
+        young.or_else(|| self.old.get(text).filter(under).map(|Held(link)| (link, Age::Old)))
     }
 }

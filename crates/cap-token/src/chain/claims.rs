@@ -6,6 +6,7 @@ use cap_crypto::VerifyingKey;
 use super::error::{ChainError, require};
 use super::json::{self, Json, Object};
 use super::jws;
+use super::known::Known;
 use super::policy::ChainLimits;
 use super::tools::Tools;
 use super::{ENTRY_TYPE, THUMBPRINT_URI, Vocabulary};
@@ -59,13 +60,14 @@ impl Claims {
         payload: &str,
         position: Position,
         terms: Terms<'_>,
+        known: &mut Known,
     ) -> Result<Self, ChainError> {
         let label = |root, derived| match position {
             Position::Root => root,
             Position::Derived => derived,
         };
         let step = label("3b", "4b");
-        let json = json::parse(payload)
+        let json = json::parse_claims(payload, known)
             .map_err(|_| ChainError::new(step, "the claims are not strict JSON"))?;
         let claims = json.as_object();
         let claims = claims.ok_or(ChainError::new(step, "the claims are not an object"))?;
@@ -105,7 +107,7 @@ impl Claims {
             parent_hash,
             holder: holder(claims).map_err(|what| ChainError::new(label("3l", "4b2"), what))?,
             audiences: audiences(claims)?,
-            tools: tools(claims, position, terms)?,
+            tools: tools(claims, position, terms, known)?,
         })
     }
 }
@@ -171,6 +173,7 @@ fn tools(
     claims: &Object<'_>,
     position: Position,
     terms: Terms<'_>,
+    known: &mut Known,
 ) -> Result<Option<Tools>, ChainError> {
     let (array, shape, constraints) = match position {
         Position::Root => ("3m", "3m", "3n"),
@@ -197,6 +200,6 @@ fn tools(
     require(entry.has_only(&["type", "tools"]), shape, "the entry has an unknown member")?;
     let maps = entry.get("tools").and_then(Tools::maps);
     let maps = maps.ok_or(wrong("`tools` is not an object of objects"))?;
-    let tools = Tools::read(&maps, terms.vocabulary, terms.limits);
+    let tools = Tools::read(&maps, terms.vocabulary, terms.limits, known);
     tools.map(Some).map_err(|what| ChainError::new(constraints, what))
 }

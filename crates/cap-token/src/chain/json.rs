@@ -9,7 +9,7 @@ use thiserror::Error;
 pub(super) mod number;
 mod read;
 
-pub(super) use read::parse;
+pub(super) use read::{parse, parse_claims};
 
 /// Levels of arrays and objects in each other that are read.
 pub(super) const MAX_NESTING: usize = 128;
@@ -51,6 +51,9 @@ pub(super) enum Json<'a> {
     String(Cow<'a, str>),
     Array(Vec<Self>),
     Object(Object<'a>),
+    /// An object by its number in [`Known`](super::known::Known), and itself where it is new. Only
+    /// [`parse_claims`] makes it.
+    Noted(usize, Option<Box<Self>>),
 }
 
 /// The members of an object.
@@ -81,6 +84,10 @@ impl<'a> Json<'a> {
         }
     }
 
+    pub(super) const fn is_object(&self) -> bool {
+        matches!(self, Self::Object(_) | Self::Noted(..))
+    }
+
     pub(super) const fn as_object(&self) -> Option<&Object<'a>> {
         match self {
             Self::Object(members) => Some(members),
@@ -105,6 +112,7 @@ impl<'a> Json<'a> {
     pub(super) fn to_jcs(&self) -> Result<String, JsonError> {
         let room = match self {
             Self::String(text) => text.len() + 2,
+            Self::Array(_) | Self::Object(_) => 128,
             _ => 8,
         };
         let mut out = String::with_capacity(room);
@@ -137,6 +145,7 @@ impl<'a> Json<'a> {
                 }
                 out.push('}');
             }
+            Self::Noted(..) => return Err(JsonError::Type),
         }
         Ok(())
     }

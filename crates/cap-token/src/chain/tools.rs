@@ -1,13 +1,15 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::constraint::{Constraint, MalformedConstraint, Reader, Subject};
 use super::json::{self, Json, Object, write_string};
+use super::known::{Entry, Known};
 use super::policy::{ChainLimits, Vocabulary};
 
 /// The tools of a token and what their arguments must be: the `tools` of its
 /// `attenuating_agent_token` entry (AAT-02 §3.3). Tools are compared as exact texts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tools(BTreeMap<String, ToolRules>);
+pub struct Tools(BTreeMap<String, Arc<ToolRules>>);
 
 /// What the arguments of one tool must be. The world is closed: an argument that is not named is
 /// refused unless unnamed ones are let in, and a named one must be there unless it is optional.
@@ -22,7 +24,7 @@ pub struct ToolRules {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Argument {
-    constraint: Constraint,
+    constraint: Arc<Constraint>,
     presence: Presence,
 }
 
@@ -62,7 +64,7 @@ impl Tools {
     /// With one more tool; what was there for the same tool is replaced.
     #[must_use]
     pub fn with(mut self, tool: impl Into<String>, rules: ToolRules) -> Self {
-        self.0.insert(tool.into(), rules);
+        self.0.insert(tool.into(), Arc::new(rules));
         self
     }
 
@@ -76,10 +78,11 @@ impl Tools {
         let json = json::parse(text)?;
         let form = MalformedConstraint::Form;
         let maps = Self::maps(&json).ok_or(form("`tools` is not an object of objects"))?;
-        if maps.iter().any(|(_, map)| map.len() == 0) {
+        if maps.iter().any(|(_, map)| map.as_object().is_some_and(|map| map.len() == 0)) {
             return Err(form("an empty map of arguments means any: spell `*` out"));
         }
-        Self::read(&maps, Vocabulary::Core, &ChainLimits::default()).map_err(form)
+        let limits = ChainLimits::default();
+        Self::read(&maps, Vocabulary::Core, &limits, &mut Known::default()).map_err(form)
     }
 
     /// The canonical wire form.
@@ -93,12 +96,12 @@ impl Tools {
     /// What the arguments of `tool` must be, if it is there.
     #[must_use]
     pub fn get(&self, tool: &str) -> Option<&ToolRules> {
-        self.0.get(tool)
+        self.0.get(tool).map(|rules| &**rules)
     }
 
     /// The tools with their rules.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &ToolRules)> {
-        self.0.iter().map(|(tool, rules)| (tool.as_str(), rules))
+        self.0.iter().map(|(tool, rules)| (tool.as_str(), &**rules))
     }
 
     /// Whether there is no tool: nothing is permitted.
@@ -112,9 +115,15 @@ impl Tools {
     /// # Errors
     /// The first widening that is found.
     pub fn check_within(&self, parent: &Self) -> Result<(), Widening> {
+        // Of several tools with the same rules under the same rules one is looked at.
+        let mut last: Option<(&Arc<ToolRules>, &Arc<ToolRules>)> = None;
         for (tool, rules) in &self.0 {
             let widening = |step, argument| Widening { step, tool: tool.clone(), argument };
             let theirs = parent.0.get(tool).ok_or_else(|| widening("4p1", None))?;
+            if last.is_some_and(|last| Arc::ptr_eq(last.0, rules) && Arc::ptr_eq(last.1, theirs)) {
+                continue;
+            }
+            last = Some((rules, theirs));
             rules
                 .check_within(theirs)
                 .map_err(|(step, argument)| widening(step, Some(argument.to_owned())))?;
@@ -123,14 +132,16 @@ impl Tools {
     }
 
     /// The maps by tool, if the value is an object of objects.
-    pub(super) fn maps<'j>(json: &'j Json<'j>) -> Option<Vec<(&'j str, &'j Object<'j>)>> {
-        json.as_object()?.iter().map(|(tool, map)| Some((tool, map.as_object()?))).collect()
+    pub(super) fn maps<'j>(json: &'j Json<'j>) -> Option<Vec<(&'j str, &'j Json<'j>)>> {
+        let members = json.as_object()?.iter();
+        members.map(|(tool, map)| map.is_object().then_some((tool, map))).collect()
     }
 
     pub(super) fn read(
-        maps: &[(&str, &Object<'_>)],
+        maps: &[(&str, &Json<'_>)],
         vocabulary: Vocabulary,
         limits: &ChainLimits,
+        known: &mut Known,
     ) -> Result<Self, &'static str> {
         if maps.len() > limits.max_tools {
             return Err("there are too many tools");
@@ -140,7 +151,7 @@ impl Tools {
             if tool.len() > limits.max_tool_bytes {
                 return Err("the identifier of a tool is too long");
             }
-            tools.insert((*tool).to_owned(), ToolRules::read(map, vocabulary, limits)?);
+            tools.insert((*tool).to_owned(), ToolRules::noted(map, vocabulary, limits, known)?);
         }
         Ok(Self(tools))
     }
@@ -157,7 +168,7 @@ impl Tools {
         let text = self.to_json();
         let json = json::parse(&text).map_err(|_| "a constraint is nested too deeply")?;
         let maps = Self::maps(&json).ok_or("`tools` is not an object of objects")?;
-        Self::read(&maps, vocabulary, limits).map(drop)
+        Self::read(&maps, vocabulary, limits, &mut Known::default()).map(drop)
     }
 
     pub(super) fn write(&self, out: &mut String) {
@@ -176,7 +187,7 @@ impl Tools {
 
 impl FromIterator<(String, ToolRules)> for Tools {
     fn from_iter<I: IntoIterator<Item = (String, ToolRules)>>(tools: I) -> Self {
-        Self(tools.into_iter().collect())
+        Self(tools.into_iter().map(|(tool, rules)| (tool, Arc::new(rules))).collect())
     }
 }
 
@@ -205,13 +216,13 @@ impl ToolRules {
     /// With one more argument, which must be there.
     #[must_use]
     pub fn and_required(self, argument: impl Into<String>, constraint: Constraint) -> Self {
-        self.and(argument.into(), Argument { constraint, presence: Presence::Required })
+        self.and(argument.into(), Argument::new(constraint, Presence::Required))
     }
 
     /// With one more argument, which may be left out.
     #[must_use]
     pub fn and_optional(self, argument: impl Into<String>, constraint: Constraint) -> Self {
-        self.and(argument.into(), Argument { constraint, presence: Presence::Optional })
+        self.and(argument.into(), Argument::new(constraint, Presence::Optional))
     }
 
     /// With any other arguments, too: `"*"`.
@@ -224,7 +235,7 @@ impl ToolRules {
     /// The named arguments: name, constraint, and whether it must be there.
     pub fn arguments(&self) -> impl Iterator<Item = (&str, &Constraint, bool)> {
         self.named.iter().map(|(name, argument)| {
-            (name.as_str(), &argument.constraint, argument.presence == Presence::Required)
+            (name.as_str(), &*argument.constraint, argument.presence == Presence::Required)
         })
     }
 
@@ -247,21 +258,49 @@ impl ToolRules {
         self
     }
 
+    /// The same for what may be known already.
+    fn noted(
+        json: &Json<'_>,
+        vocabulary: Vocabulary,
+        limits: &ChainLimits,
+        known: &mut Known,
+    ) -> Result<Arc<Self>, &'static str> {
+        const NO_MAP: &str = "`tools` is not an object of objects";
+        let read = |json: &Json<'_>, known: &mut Known| {
+            Self::read(json.as_object().ok_or(NO_MAP)?, vocabulary, limits, known).map(Arc::new)
+        };
+        let Json::Noted(at, new) = json else { return read(json, known) };
+        if let Some(rules) = known.tools.meaning(*at) {
+            return Ok(rules);
+        }
+        let rules = match new {
+            Some(json) => read(json, known)?,
+            // Members were sorted, and the copy came first.
+            None => {
+                let text = known.tools.text(*at).unwrap_or_default().to_owned();
+                read(&json::parse(&text).map_err(|_| NO_MAP)?, known)?
+            }
+        };
+        known.tools.set(*at, &rules);
+        Ok(rules)
+    }
+
     /// Steps 3n and 4o for one tool; an empty map is read as `"*"`.
     pub(super) fn read(
         map: &Object<'_>,
         vocabulary: Vocabulary,
         limits: &ChainLimits,
+        known: &mut Known,
     ) -> Result<Self, &'static str> {
         let mut reader = Reader::new(vocabulary, limits);
         let mut this = Self { named: BTreeMap::new(), unnamed: Unnamed::Refused };
         for (name, json) in map.iter() {
-            let (constraint, optional) = reader.entry(json)?;
+            let Entry { constraint, optional, .. } = reader.entry(json, &mut known.arguments)?;
             if name != "*" {
                 let presence =
                     if optional == Some(true) { Presence::Optional } else { Presence::Required };
                 this.named.insert(name.to_owned(), Argument { constraint, presence });
-            } else if constraint == Constraint::wildcard() && optional.is_none() {
+            } else if *constraint == Constraint::wildcard() && optional.is_none() {
                 this.unnamed = Unnamed::Welcome;
             } else {
                 return Err("`*` takes a `wildcard` without `optional`");
@@ -344,6 +383,10 @@ impl ToolRules {
 }
 
 impl Argument {
+    fn new(constraint: Constraint, presence: Presence) -> Self {
+        Self { constraint: Arc::new(constraint), presence }
+    }
+
     fn check_within(&self, parent: &Self) -> Result<(), &'static str> {
         if parent.presence == Presence::Required && self.presence == Presence::Optional {
             return Err("4p3");

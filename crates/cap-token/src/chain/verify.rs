@@ -9,6 +9,7 @@ use super::cache::{Cache, Link};
 use super::claims::{Claims, Position, Terms};
 use super::error::{ChainError, require};
 use super::jws::Jws;
+use super::known::Known;
 use super::policy::{ChainPolicy, PolicyError};
 use super::replay::ReplayStore;
 use super::{Presentation, TOKEN_TYPE, VerifiedChain};
@@ -92,8 +93,9 @@ impl ChainVerifier {
         self.check_sizes(chain)?;
         let (mut leaf, known) = self.cache.longest_prefix(chain);
         let mut new = Vec::new();
+        let mut rules = Known::default();
         for (at, token) in chain.iter().enumerate().skip(known) {
-            let link = self.verify_link(leaf.as_ref(), token.as_ref(), now);
+            let link = self.verify_link(leaf.as_ref(), token.as_ref(), &mut rules, now);
             let link = Arc::new(link.map_err(|error| unproved(error, at))?);
             new.push(Arc::clone(&link));
             leaf = Some(link);
@@ -133,6 +135,7 @@ impl ChainVerifier {
         &self,
         parent: Option<&Arc<Link>>,
         text: &str,
+        rules: &mut Known,
         now: DateTime<Utc>,
     ) -> Result<Link, ChainError> {
         let denied = |what| ChainError::new("2c", what);
@@ -140,26 +143,29 @@ impl ChainVerifier {
         let twice = above().any(|link| *link.text == *text);
         require(!twice, "2c", "a token appears twice")?;
         let jws = Jws::split(text).ok_or(denied("the token is not a compact JWS"))?;
-        let claims = match parent {
-            None => self.verify_root(&jws, now)?,
-            Some(parent) => self.verify_derived(parent, &jws, now)?,
+        let (claims, anchor) = match parent {
+            None => self.verify_root(&jws, rules, now).map(|(claims, key)| (claims, Some(key)))?,
+            Some(parent) => (self.verify_derived(parent, &jws, rules, now)?, None),
         };
         let known = above().any(|link| link.claims.jti == claims.jti);
         require(!known, "2c", "a `jti` appears twice")?;
-        Ok(Link { text: text.into(), parent: parent.cloned(), hash: jws.hash(), claims })
+        Ok(Link { text: text.into(), parent: parent.cloned(), hash: jws.hash(), claims, anchor })
     }
 
-    /// Step 3.
-    fn verify_root(&self, jws: &Jws<'_>, now: DateTime<Utc>) -> Result<Claims, ChainError> {
+    /// Step 3; with the name of the anchor's key.
+    fn verify_root(
+        &self,
+        jws: &Jws<'_>,
+        rules: &mut Known,
+        now: DateTime<Utc>,
+    ) -> Result<(Claims, String), ChainError> {
         jws.check_header(TOKEN_TYPE).map_err(|what| ChainError::new("3a", what))?;
         // Several issuers may share a key, and one issuer may have several: any anchor will do
         // whose key verifies and whose issuer is named.
         let keys = || self.policy.anchors.iter().map(|anchor| &anchor.key);
         let key = keys().find(|key| jws.is_signed_by(key));
         let key = key.ok_or(ChainError::new("3b", "no trust anchor signed the root"))?;
-        let payload = jws.payload();
-        let payload = payload.ok_or(ChainError::new("3b", NOT_TEXT))?;
-        let claims = Claims::read(&payload, Position::Root, self.terms())?;
+        let claims = self.read_claims(jws, Position::Root, rules)?;
         require(claims.depth == 0, "3c", "`del_depth` of a root is not 0")?;
         self.check_lifetime(&claims, Position::Root, now)?;
         self.check_span(&claims, "3g", "3h")?;
@@ -171,7 +177,7 @@ impl ChainVerifier {
         };
         let named = anchors.iter().any(|it| it.issuer == claims.issuer && same(&it.key));
         require(named, "3k", "`iss` is not the issuer of the anchor that signed")?;
-        Ok(claims)
+        Ok((claims, key.id().as_str().to_owned()))
     }
 
     /// Step 4.
@@ -179,15 +185,14 @@ impl ChainVerifier {
         &self,
         parent: &Link,
         jws: &Jws<'_>,
+        rules: &mut Known,
         now: DateTime<Utc>,
     ) -> Result<Claims, ChainError> {
         jws.check_header(TOKEN_TYPE).map_err(|what| ChainError::new("4a", what))?;
         let key = parent.claims.holder.key();
         let key = key.ok_or(ChainError::new("4a", "the parent's holder has no Ed25519 key"))?;
         require(jws.is_signed_by(key), "4b", "the parent's holder did not sign")?;
-        let payload = jws.payload();
-        let payload = payload.ok_or(ChainError::new("4b", NOT_TEXT))?;
-        let claims = Claims::read(&payload, Position::Derived, self.terms())?;
+        let claims = self.read_claims(jws, Position::Derived, rules)?;
         let above = &parent.claims;
         let signer = above.holder.is_named_by(&claims.issuer);
         require(signer, "4c", "`iss` is not the signer")?;
@@ -206,6 +211,21 @@ impl ChainVerifier {
         let hash = claims.parent_hash.as_ref();
         require(hash == Some(&parent.hash), "4q", "`par_hash` is not that of the parent")?;
         Ok(claims)
+    }
+
+    /// SECURITY: only once the signature was verified.
+    fn read_claims(
+        &self,
+        jws: &Jws<'_>,
+        position: Position,
+        rules: &mut Known,
+    ) -> Result<Claims, ChainError> {
+        let step = match position {
+            Position::Root => "3b",
+            Position::Derived => "4b",
+        };
+        let payload = jws.payload().ok_or(ChainError::new(step, NOT_TEXT))?;
+        Claims::read(&payload, position, self.terms(), rules)
     }
 
     /// Steps 3e and 3f, or 4i and 4k: what time changes.

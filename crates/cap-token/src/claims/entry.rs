@@ -17,7 +17,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use cap_core::{Capability, CapabilityId, Constraints, Obligation, Operations};
-use chrono::{DateTime, Datelike, Utc};
+use chrono::{DateTime, Utc};
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -36,18 +36,18 @@ pub(super) enum Element<'de> {
     Malformed,
 }
 
-/// Our entry, taken apart.
+/// Our entry, taken apart: its members as they stand there, JSON.
 #[derive(Default)]
 pub(crate) struct Entry<'de> {
-    kind: Option<&'de RawValue>,
-    chain: Option<&'de RawValue>,
-    exp: Option<&'de RawValue>,
-    iat: Option<&'de RawValue>,
-    resource: Option<&'de RawValue>,
-    actions: Option<&'de RawValue>,
-    constraints: Option<&'de RawValue>,
-    inherited_limits: Option<&'de RawValue>,
-    others: Vec<(Cow<'de, str>, &'de RawValue)>,
+    pub(super) kind: Option<&'de str>,
+    chain: Option<&'de str>,
+    exp: Option<&'de str>,
+    iat: Option<&'de str>,
+    resource: Option<&'de str>,
+    actions: Option<&'de str>,
+    constraints: Option<&'de str>,
+    inherited_limits: Option<&'de str>,
+    others: Vec<(Cow<'de, str>, &'de str)>,
 }
 
 impl<'de> Entry<'de> {
@@ -68,7 +68,9 @@ impl<'de> Entry<'de> {
         let ends = self.exp.map(|exp| seconds(exp).ok_or(wrong.clone())).transpose()?;
         let issued = match self.iat {
             Some(iat) => seconds(iat).ok_or(wrong)?,
-            None => lineage::named_second(lineage.own),
+            None => Some(lineage::named_second(lineage.own))
+                .filter(|at| is_instant(*at))
+                .ok_or(wrong)?,
         };
         let parts = Parts {
             lineage: &lineage,
@@ -85,7 +87,7 @@ impl<'de> Entry<'de> {
         Ok((capability, lineage.ancestors))
     }
 
-    fn slot(&mut self, name: &str) -> Option<&mut Option<&'de RawValue>> {
+    pub(super) fn slot(&mut self, name: &str) -> Option<&mut Option<&'de str>> {
         Some(match name {
             "type" => &mut self.kind,
             "chain" => &mut self.chain,
@@ -100,7 +102,7 @@ impl<'de> Entry<'de> {
     }
 
     /// Everything but the type, for its duplicates.
-    fn values(&self) -> impl Iterator<Item = &'de RawValue> {
+    fn values(&self) -> impl Iterator<Item = &'de str> {
         let known = [
             self.chain,
             self.exp,
@@ -142,7 +144,7 @@ impl<'de> Visitor<'de> for ElementSeed<'_> {
         let within = self.0.within()?;
         let mut entry = Entry::default();
         while let Some(name) = values.next_key_seed(Name)? {
-            let value = values.next_value()?;
+            let value = values.next_value::<&RawValue>()?.get();
             match entry.slot(&name) {
                 None => entry.others.push((name, value)),
                 Some(free @ None) => *free = Some(value),
@@ -169,16 +171,16 @@ impl<'de> Visitor<'de> for ElementSeed<'_> {
 }
 
 /// Whole seconds from 1970 to the year 9999, in digits alone.
-fn seconds(raw: &RawValue) -> Option<i64> {
-    let digits = raw.get().bytes().all(|byte| byte.is_ascii_digit());
-    let seconds = raw.get().parse().ok().filter(|_| digits)?;
+fn seconds(value: &str) -> Option<i64> {
+    let digits = value.bytes().all(|byte| byte.is_ascii_digit());
+    let seconds = value.parse().ok().filter(|_| digits)?;
     is_instant(seconds).then_some(seconds)
 }
 
 /// Whether it lies in the years 1970 to 9999.
 pub(crate) fn is_instant(seconds: i64) -> bool {
-    let year = DateTime::from_timestamp(seconds, 0).map(|at| at.year());
-    seconds >= 0 && year.is_some_and(|year| year <= 9999)
+    // To 9999-12-31T23:59:59Z.
+    (0..=253_402_300_799).contains(&seconds)
 }
 
 /// Our entry, to be written.
@@ -241,5 +243,20 @@ impl Serialize for ConstraintsOut<'_> {
             }
         }
         constraints.serialize(serializer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::Datelike;
+
+    use super::*;
+
+    #[test]
+    fn the_last_instant_is_that_of_the_year_9999() {
+        let year = |seconds| DateTime::from_timestamp(seconds, 0).unwrap().year();
+        assert!(is_instant(0) && !is_instant(-1));
+        assert_eq!((year(253_402_300_799), year(253_402_300_800)), (9999, 10_000));
+        assert!(is_instant(253_402_300_799) && !is_instant(253_402_300_800));
     }
 }

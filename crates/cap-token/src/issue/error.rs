@@ -2,7 +2,7 @@ use cap_core::DelegateError;
 use cap_crypto::{Purpose, RandomError, SignError};
 use thiserror::Error;
 
-use crate::MAX_TOKEN_BYTES;
+use crate::{MAX_TOKEN_BYTES, StatusListError};
 
 /// Why no token was issued.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -43,6 +43,9 @@ pub enum IssueError {
     /// As many tokens are alive as the register has room for.
     #[error("the register of issued tokens is full")]
     RegisterFull,
+    /// The list of statuses does not take it.
+    #[error(transparent)]
+    Status(#[from] StatusListError),
     /// The keys are not for tokens.
     #[error("the keys are for `{0}`, not for signing tokens")]
     Purpose(Purpose),

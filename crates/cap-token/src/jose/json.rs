@@ -8,13 +8,12 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::{MalformedToken, Part};
 
 /// Arrays and objects in each other, the outermost included.
-const MAX_DEPTH: u8 = 32;
+pub(crate) const MAX_DEPTH: u8 = 32;
 
 /// Why reading ended, where serde's own errors do not say it.
 #[derive(Clone, Copy)]
@@ -105,18 +104,18 @@ impl Reading<'_> {
     }
 
     /// Reads a value for its duplicates alone.
-    pub(crate) fn skip<E: Error>(self, raw: &RawValue) -> Result<(), E> {
-        let mut json = serde_json::Deserializer::from_str(raw.get());
+    pub(crate) fn skip<E: Error>(self, value: &str) -> Result<(), E> {
+        let mut json = serde_json::Deserializer::from_str(value);
         self.deserialize(&mut json).map(drop).map_err(E::custom)
     }
 
     /// Refuses a value that is nested too deep. Whoever calls this reads it for duplicates.
-    pub(crate) fn bound<E: Error>(self, raw: &RawValue) -> Result<(), E> {
+    pub(crate) fn bound<E: Error>(self, value: &str) -> Result<(), E> {
         // What has fewer brackets than there are levels is not deeper.
-        if brackets(raw.get()) <= usize::from(MAX_DEPTH.saturating_sub(self.depth)) {
+        if brackets(value) <= usize::from(MAX_DEPTH.saturating_sub(self.depth)) {
             return Ok(());
         }
-        self.skip(raw)
+        self.skip(value)
     }
 
     /// Reads a value into its place, which must be free.

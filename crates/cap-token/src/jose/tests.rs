@@ -25,6 +25,7 @@ fn a_compact_token_is_taken_apart() {
     assert_eq!(compact.signing_input, format!("{HEADER}.{CLAIMS}"));
     assert_eq!(compact.header_text().unwrap(), r#"{"a":1}"#);
     assert_eq!(compact.claims_text().unwrap(), r#"{"b":2}"#);
+    assert_eq!(compact.verified_claims_text().unwrap(), r#"{"b":2}"#);
     assert_eq!(compact.signature().unwrap(), [1, 2]);
     let mut built = encode(br#"{"a":1}"#);
     append(&mut built, br#"{"b":2}"#);
@@ -117,4 +118,29 @@ fn the_bound_of_the_size_is_exact_and_comes_first() {
     let header = |chars: usize| format!("{}.{CLAIMS}.AA", "A".repeat(chars));
     assert!(read(&header(MAX_HEADER_CHARS)).is_ok());
     assert_eq!(refused(&header(MAX_HEADER_CHARS + 1)), MalformedToken::TooLarge);
+}
+
+#[test]
+fn both_decoders_of_the_payload_are_one() {
+    let good: Vec<u8> = (0..=255).cycle().take(300).collect();
+    for bytes in 0..good.len() {
+        let encoded = encode(&good[..bytes]);
+        assert_eq!(decode_verified(&encoded).unwrap(), &good[..bytes]);
+    }
+    let encoded = encode(&good);
+    for at in 0..encoded.len() {
+        for byte in 0..=0x7f_u8 {
+            let mut other = encoded.clone().into_bytes();
+            other[at] = byte;
+            let other = String::from_utf8(other).unwrap();
+            assert_eq!(decode_verified(&other), URL_SAFE_NO_PAD.decode(&other), "{other:?}");
+        }
+        let cut = encoded.get(at..).unwrap();
+        assert_eq!(decode_verified(cut), URL_SAFE_NO_PAD.decode(cut));
+    }
+    for other in ["A", "AR", "AAB", "AA=", "AA==", "AAA=", "é", " AAA", "AAAA\n"] {
+        let long = format!("{encoded}{other}");
+        assert_eq!(decode_verified(other), URL_SAFE_NO_PAD.decode(other), "{other:?}");
+        assert_eq!(decode_verified(&long), URL_SAFE_NO_PAD.decode(&long), "{other:?}");
+    }
 }

@@ -5,10 +5,10 @@
 //! "CRV1"  form (0 snapshot, 1 delta)  issuer  kid  at:8  from:8  to:8
 //! tokens        count:4  (id:16 until:8)*
 //! capabilities  count:4  (id:16 until:8)*
-//! principals    count:4  (name until:8)*
+//! principals    count:4  (name)*
 //! before        count:4  (name instant:8 until:8)*
-//! issuers       count:4  (name until:8)*
-//! keys          count:4  (name until:8)*
+//! issuers       count:4  (name)*
+//! keys          count:4  (name)*
 //! signature  length:2
 //! ```
 //!
@@ -22,13 +22,17 @@ use thiserror::Error;
 
 use super::item::{FOREVER, Item, LAST, Until, bits, is_issuer};
 
-/// The most bytes of a snapshot or delta: 22 million ids.
+/// The most bytes that a snapshot or delta may have: 22 million ids. A set that holds more is
+/// exported in deltas only.
 pub const MAX_REVOCATIONS_BYTES: usize = 512 * 1024 * 1024;
 
 /// What stands before the digest in what is signed.
 pub const REVOCATION_DOMAIN: &[u8] = b"mcp-security/revocation-set/v1\0";
 
 const MAGIC: &[u8; 4] = b"CRV1";
+
+/// No epoch is higher: databases can hold it.
+pub(super) const LAST_EPOCH: u64 = u64::MAX >> 1;
 
 /// The bytes are no snapshot or delta.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -58,10 +62,10 @@ pub(super) struct Header<'a> {
 pub(super) struct Lists {
     pub(super) tokens: Vec<(u128, Until)>,
     pub(super) capabilities: Vec<(u128, Until)>,
-    pub(super) principals: Vec<(Box<str>, Until)>,
+    pub(super) principals: Vec<Box<str>>,
     pub(super) before: Vec<(Box<str>, i64, Until)>,
-    pub(super) issuers: Vec<(Box<str>, Until)>,
-    pub(super) keys: Vec<(Box<str>, Until)>,
+    pub(super) issuers: Vec<Box<str>>,
+    pub(super) keys: Vec<Box<str>>,
 }
 
 /// A document taken apart; its lists are not read yet.
@@ -125,7 +129,7 @@ impl<'a> Document<'a> {
             Form::Snapshot => from == 0,
             Form::Delta => from <= to,
         };
-        if !range_fits {
+        if !range_fits || to > LAST_EPOCH {
             return Err(MalformedRevocations);
         }
         let header = Header { form, issuer, key, at, from, to };
@@ -147,20 +151,20 @@ impl<'a> Document<'a> {
         cursor.ids(&mut |id, until| visit(Item::Capability(id), until))?;
         let principal = |name: &str| name.parse::<Principal>().is_ok();
         let key = |name: &str| name.parse::<KeyId>().is_ok();
-        cursor.names(principal, |cursor, name| {
-            visit(Item::Principal(name), cursor.until()?);
+        cursor.names(principal, |_, name| {
+            visit(Item::Principal(name), FOREVER);
             Ok(())
         })?;
         cursor.names(principal, |cursor, name| {
             visit(Item::Before(name, cursor.second()?), cursor.until()?);
             Ok(())
         })?;
-        cursor.names(is_issuer, |cursor, name| {
-            visit(Item::Issuer(name), cursor.until()?);
+        cursor.names(is_issuer, |_, name| {
+            visit(Item::Issuer(name), FOREVER);
             Ok(())
         })?;
-        cursor.names(key, |cursor, name| {
-            visit(Item::Key(name), cursor.until()?);
+        cursor.names(key, |_, name| {
+            visit(Item::Key(name), FOREVER);
             Ok(())
         })?;
         if cursor.0.is_empty() { Ok(()) } else { Err(MalformedRevocations) }
@@ -255,14 +259,10 @@ fn write_ids(out: &mut Vec<u8>, mut ids: Vec<(u128, Until)>) -> Option<()> {
     Some(())
 }
 
-fn write_names(out: &mut Vec<u8>, mut names: Vec<(Box<str>, Until)>) -> Option<()> {
+fn write_names(out: &mut Vec<u8>, mut names: Vec<Box<str>>) -> Option<()> {
     names.sort_unstable();
     count(out, names.len())?;
-    for (name, until) in names {
-        text(out, &name)?;
-        out.extend(until.to_be_bytes());
-    }
-    Some(())
+    names.iter().try_for_each(|name| text(out, name))
 }
 
 fn write_before(out: &mut Vec<u8>, mut names: Vec<(Box<str>, i64, Until)>) -> Option<()> {

@@ -42,6 +42,33 @@ impl<'a> Item<'a> {
     }
 }
 
+impl Item<'_> {
+    /// Whether it covers what is yet to be issued: then it has no end.
+    pub(super) const fn covers_future(&self) -> bool {
+        matches!(self, Self::Principal(_) | Self::Issuer(_) | Self::Key(_))
+    }
+
+    pub(super) const fn name(&self) -> Option<&str> {
+        match self {
+            Self::Token(_) | Self::Capability(_) => None,
+            Self::Principal(name)
+            | Self::Before(name, _)
+            | Self::Issuer(name)
+            | Self::Key(name) => Some(name),
+        }
+    }
+
+    /// How much it counts in a set that is bounded.
+    pub(super) fn weight(&self) -> u64 {
+        self.name().map_or(1, name_weight)
+    }
+}
+
+/// A name takes its bytes, too: a 32nd of them counts like an id.
+pub(super) fn name_weight(name: &str) -> u64 {
+    u64::try_from(name.len() / 32).unwrap_or(u64::MAX).saturating_add(1)
+}
+
 /// The bytes of an id as a number, in whose order the ids stand.
 #[inline]
 pub(super) const fn bits(id: &[u8; 16]) -> u128 {

@@ -8,7 +8,8 @@ use super::filter::Filter;
 use crate::sync::{Mutex, RwLock};
 
 /// A map that many threads ask, nearly always in vain, while one changes it. A key that is not in
-/// it costs a hash and one word of the filter; no lock, no allocation.
+/// it costs a hash and one word of the filter; no allocation, and no lock but for the few that the
+/// filter cannot tell.
 ///
 /// Changes lock one shard for the time of one change: where a shard grows, the readers that want
 /// this very shard wait for it.
@@ -17,15 +18,24 @@ pub(crate) struct Table<K, V> {
     filter: Filter,
     hasher: FixedState,
     shards: Box<[Shard<K, V>]>,
-    /// Held by whoever changes the table: how many keys the filter was given since it was built.
-    writer: Mutex<usize>,
+    /// Held by whoever changes the table.
+    writer: Mutex<Count>,
+}
+
+#[derive(Debug, Default)]
+struct Count {
+    /// How many keys the filter was given since it was built.
+    given: usize,
+    /// How many keys are in the table.
+    held: usize,
 }
 
 type Shard<K, V> = RwLock<HashMap<K, V, FixedState>>;
 
 impl<K: Hash + Eq, V: Copy> Table<K, V> {
-    /// `words` of the filter's lowest level. Whoever does not know `seed` cannot choose keys that
-    /// collide.
+    /// `words` of the filter's lowest level. A secret `seed` makes it hard to choose keys that
+    /// collide; the hash is no cryptographic one, so not impossible for whoever may put in many and
+    /// measure. That costs time, never a wrong answer, and only those put in who may revoke.
     pub(crate) fn new(shards: usize, words: usize, seed: u64) -> Self {
         let hasher = FixedState::with_seed(seed);
         let shard = |_| RwLock::new(HashMap::with_hasher(hasher.clone()));
@@ -33,7 +43,7 @@ impl<K: Hash + Eq, V: Copy> Table<K, V> {
             filter: Filter::new(words),
             shards: (0..shards.max(1)).map(shard).collect(),
             hasher,
-            writer: Mutex::new(0),
+            writer: Mutex::new(Count::default()),
         }
     }
 
@@ -61,18 +71,19 @@ impl<K: Hash + Eq, V: Copy> Table<K, V> {
     /// Puts under `key` what `merge` makes of what stands there; nothing changes where it gives
     /// `None`. Whether something has changed.
     pub(crate) fn put(&self, key: K, merge: impl FnOnce(Option<V>) -> Option<V>) -> bool {
-        let mut given = self.writer.lock();
+        let mut count = self.writer.lock();
         let hash = self.hasher.hash_one(&key);
         let old = self.find(hash, &key);
         let Some(new) = merge(old) else {
             return false;
         };
         if old.is_none() {
-            if *given >= self.filter.capacity() {
-                *given = self.rebuild(1);
+            if count.given >= self.filter.capacity() {
+                self.rebuild(&mut count, 1);
             }
             self.filter.insert(hash);
-            *given += 1;
+            count.given += 1;
+            count.held += 1;
         }
         if let Some(shard) = self.shard(hash) {
             shard.write().insert(key, new);
@@ -82,29 +93,30 @@ impl<K: Hash + Eq, V: Copy> Table<K, V> {
 
     /// Makes the filter ready for `more` keys.
     pub(crate) fn reserve(&self, more: usize) {
-        let mut given = self.writer.lock();
-        if given.saturating_add(more) > self.filter.capacity() {
-            *given = self.rebuild(more);
+        let mut count = self.writer.lock();
+        if count.given.saturating_add(more) > self.filter.capacity() {
+            self.rebuild(&mut count, more);
         }
     }
 
     /// Removes what `keep` does not keep; how many.
-    pub(crate) fn retain(&self, mut keep: impl FnMut(&mut V) -> bool) -> usize {
-        let mut given = self.writer.lock();
+    pub(crate) fn retain(&self, mut keep: impl FnMut(&K, &mut V) -> bool) -> usize {
+        let mut count = self.writer.lock();
         let mut removed = 0;
         for shard in &self.shards {
             let mut map = shard.write();
             let before = map.len();
-            map.retain(|_, value| keep(value));
+            map.retain(&mut keep);
             removed += before - map.len();
             if map.len() < map.capacity() / 4 {
                 let room = map.len() * 2;
                 map.shrink_to(room);
             }
         }
+        count.held -= removed;
         // What was removed still stands in the filter: no harm, but "maybe" becomes frequent.
-        if removed > 0 && self.len() < *given / 2 {
-            *given = self.rebuild(0);
+        if removed > 0 && count.held < count.given / 2 {
+            self.rebuild(&mut count, 0);
         }
         removed
     }
@@ -118,7 +130,7 @@ impl<K: Hash + Eq, V: Copy> Table<K, V> {
 
     /// How many keys are in it.
     pub(crate) fn len(&self) -> usize {
-        self.shards.iter().map(|shard| shard.read().len()).sum()
+        self.writer.lock().held
     }
 
     /// An estimate of its bytes, without what the keys have elsewhere.
@@ -131,17 +143,20 @@ impl<K: Hash + Eq, V: Copy> Table<K, V> {
             + self.filter.bytes()
     }
 
-    /// With room for `more`; how many keys it holds. By the holder of `writer`.
-    fn rebuild(&self, more: usize) -> usize {
-        let held = self.len();
+    /// With room for `more`.
+    fn rebuild(&self, count: &mut Count, more: usize) {
+        let held = count.held;
         // Twice of what is there, lest it is built again and again.
         let room = held.saturating_add(more).max(if more == 0 { held } else { held * 2 });
         self.filter.rebuild(room, |put| {
             self.for_each(|key, _| put(self.hasher.hash_one(key)));
         });
-        held
+        count.given = held;
     }
 
+    // Out of the way of what is asked nearly always.
+    #[cold]
+    #[inline(never)]
     fn find<Q>(&self, hash: u64, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,

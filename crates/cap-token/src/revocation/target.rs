@@ -3,6 +3,8 @@ use cap_crypto::KeyId;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::RevokeError;
+use super::item::Item;
 use crate::TokenId;
 
 /// The most bytes that the name of an issuer may have.
@@ -32,6 +34,16 @@ pub enum RevocationTarget {
     Key(KeyId),
 }
 
+impl RevocationTarget {
+    /// Whether a set can hold it: asked by whoever writes a revocation down before it is in a set.
+    ///
+    /// # Errors
+    /// See [`RevokeError`].
+    pub fn validate(&self) -> Result<(), RevokeError> {
+        Item::of(self).map(drop)
+    }
+}
+
 /// A target, and how long its revocation must be kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -39,7 +51,8 @@ pub struct Revocation {
     /// What.
     pub target: RevocationTarget,
     /// The latest expiry of anything that it covers; none when something has none, or nobody
-    /// knows: then it is kept for ever.
+    /// knows: then it is kept for ever. So is that of a principal, an issuer or a key, whatever stands
+    /// here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub covers_until: Option<DateTime<Utc>>,
 }

@@ -8,14 +8,30 @@ impl Bitmap {
         Self(vec![0; place(bits).0].into())
     }
 
+    pub(super) fn bits(&self) -> u32 {
+        u32::try_from(self.0.len()).unwrap_or(u32::MAX).saturating_mul(8)
+    }
+
     pub(super) fn bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// All of them set.
+    pub(super) fn full(bits: u32) -> Self {
+        Self(vec![u8::MAX; place(bits).0].into())
     }
 
     pub(super) fn set(&mut self, index: u32) {
         let (byte, mask) = place(index);
         if let Some(byte) = self.0.get_mut(byte) {
             *byte |= mask;
+        }
+    }
+
+    pub(super) fn unset(&mut self, index: u32) {
+        let (byte, mask) = place(index);
+        if let Some(byte) = self.0.get_mut(byte) {
+            *byte &= !mask;
         }
     }
 

@@ -12,6 +12,7 @@ use thiserror::Error;
 
 use super::bitmap::bit;
 use super::{MAX_STATUS_LIST_CHARS, MAX_STATUSES};
+use crate::jose::MAX_HEADER_CHARS;
 use crate::jose::json::{self, Field, Members, Reading};
 use crate::{MalformedToken, Part};
 
@@ -37,8 +38,8 @@ pub enum Status {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ReadStatusListError {
-    /// It has more than [`MAX_STATUS_LIST_CHARS`].
-    #[error("the list has more than {MAX_STATUS_LIST_CHARS} characters")]
+    /// It has more than [`MAX_STATUS_LIST_CHARS`], or its header more than 4,096.
+    #[error("the list has more than {MAX_STATUS_LIST_CHARS} characters, or its header too many")]
     TooLarge,
     /// It is no compact JWS with JSON inside.
     #[error(transparent)]
@@ -64,6 +65,9 @@ pub enum ReadStatusListError {
     /// It has expired.
     #[error("the list has expired")]
     Expired,
+    /// It is not valid yet (`nbf`).
+    #[error("the list is not valid yet")]
+    NotYetValid,
     /// It was issued in the future.
     #[error("the list was issued in the future")]
     IssuedInFuture,
@@ -102,7 +106,11 @@ impl StatusListToken {
         if claims.expires.timestamp().saturating_add(leeway) <= now {
             return Err(ReadStatusListError::Expired);
         }
-        if claims.issued.timestamp() > now.saturating_add(leeway) {
+        let latest = now.saturating_add(leeway);
+        if claims.not_before.is_some_and(|start| start.timestamp() > latest) {
+            return Err(ReadStatusListError::NotYetValid);
+        }
+        if claims.issued.timestamp() > latest {
             return Err(ReadStatusListError::IssuedInFuture);
         }
         Ok(Self {
@@ -145,6 +153,10 @@ fn verified_claims(token: &str, keys: &[VerifyingKey]) -> Result<String, ReadSta
     let (header, payload) = input.split_once('.').ok_or(MalformedToken::NotCompact)?;
     if payload.contains('.') {
         return Err(MalformedToken::NotCompact.into());
+    }
+    // It is read before anything is verified.
+    if header.len() > MAX_HEADER_CHARS {
+        return Err(ReadStatusListError::TooLarge);
     }
     let header = text(header, Part::Header)?;
     let header = Header::read(&header)?;
@@ -227,6 +239,7 @@ impl<'de> Members<'de> for HeaderFields<'de> {
 struct Claims {
     subject: String,
     issued: DateTime<Utc>,
+    not_before: Option<DateTime<Utc>>,
     expires: DateTime<Utc>,
     ttl: Option<u64>,
     list: Vec<u8>,
@@ -236,6 +249,7 @@ struct Claims {
 struct ClaimFields<'a> {
     sub: Field<'a>,
     iat: Field<'a>,
+    nbf: Field<'a>,
     exp: Field<'a>,
     ttl: Field<'a>,
     status_list: Option<&'a RawValue>,
@@ -276,6 +290,10 @@ impl Claims {
         Ok(Self {
             subject: subject.into_owned(),
             issued: instant(&fields.iat, "iat")?,
+            not_before: match &fields.nbf {
+                Field::Missing => None,
+                nbf => Some(instant(nbf, "nbf")?),
+            },
             expires: instant(&fields.exp, "exp")?,
             ttl,
             list: URL_SAFE_NO_PAD
@@ -295,6 +313,7 @@ impl<'de> Members<'de> for ClaimFields<'de> {
         match name {
             "sub" => reading.place(&mut self.sub, values),
             "iat" => reading.place(&mut self.iat, values),
+            "nbf" => reading.place(&mut self.nbf, values),
             "exp" => reading.place(&mut self.exp, values),
             "ttl" => reading.place(&mut self.ttl, values),
             "status_list" => match self.status_list.replace(values.next_value()?) {

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use cap_crypto::{KeyId, VerifyingKey};
 use chrono::{DateTime, Utc};
 
+use super::shared::{Exchanged, Shared};
 use crate::ValidateError;
 use crate::jose::header::{self, Named};
-use crate::sync::{AtomicU64, Ordering, RwLock};
 
 /// One key of one issuer.
 #[derive(Debug, Clone)]
@@ -26,12 +26,8 @@ pub(crate) struct Origin {
     pub(crate) key: KeyId,
 }
 
-/// A set of trusted keys that several share, and that is exchanged as a whole.
-pub(super) struct SharedKeys {
-    keys: RwLock<Arc<Keys>>,
-    /// How often it was changed: that of the keys, or the one before while they are exchanged.
-    generation: AtomicU64,
-}
+/// A set of trusted keys that several share.
+pub(super) type SharedKeys = Shared<Keys>;
 
 /// A set of trusted keys that does not change any more: whoever changes it makes another one.
 #[derive(Debug, Clone, Default)]
@@ -54,27 +50,21 @@ impl Trusted {
     pub(super) fn is_good(&self, now: DateTime<Utc>) -> bool {
         self.good_until.is_none_or(|end| now < end)
     }
+
+    /// The same key of the same issuer, for as long or longer.
+    fn renews(&self, old: &Self) -> bool {
+        let longer = self.good_until.is_none_or(|end| old.good_until.is_some_and(|old| old <= end));
+        longer && self.key == old.key && self.origin == old.origin
+    }
 }
 
-impl SharedKeys {
-    pub(super) fn new(keys: Keys, generation: u64) -> Self {
-        Self { keys: RwLock::new(Arc::new(keys)), generation: AtomicU64::new(generation) }
-    }
-
-    pub(super) fn read(&self) -> Arc<Keys> {
-        Arc::clone(&self.keys.read())
-    }
-
-    pub(super) fn generation(&self) -> u64 {
-        self.generation.load(Ordering::Acquire)
-    }
-
-    pub(super) fn change(&self, change: impl FnOnce(&Keys) -> Keys) {
-        let mut keys = self.keys.write();
-        *keys = Arc::new(change(&keys));
-        // SECURITY: while nobody can read the keys: whoever has seen the new number uses the new
-        // ones, and what was validated with the old ones goes by the old number.
-        self.generation.store(self.generation().saturating_add(1), Ordering::Release);
+/// The same keys, for as long or longer.
+impl Exchanged for Keys {
+    fn renews(&self, old: &Self) -> bool {
+        let renewed = |old: &Trusted| self.all.iter().any(|new| new.renews(old));
+        self.all.len() == old.all.len()
+            && self.distrusted == old.distrusted
+            && old.all.iter().all(renewed)
     }
 }
 

@@ -5,8 +5,8 @@ use cap_crypto::KeyId;
 use chrono::{DateTime, Utc};
 
 use super::keys::Origin;
-use crate::TokenId;
 use crate::claims::Claims;
+use crate::{StatusReference, TokenId};
 
 /// A token that was validated; there is no other way to get one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,7 @@ pub struct VerifiedToken {
     expires_at: DateTime<Utc>,
     audience: Arc<str>,
     origin: Arc<Origin>,
+    status: Option<StatusReference>,
 }
 
 impl VerifiedToken {
@@ -32,6 +33,7 @@ impl VerifiedToken {
             capability: claims.capability,
             ancestors: claims.ancestors,
             token_id: claims.token_id,
+            status: claims.status,
             audience,
             origin,
         }
@@ -89,6 +91,12 @@ impl VerifiedToken {
     #[must_use]
     pub const fn expires_at(&self) -> DateTime<Utc> {
         self.expires_at
+    }
+
+    /// Where its status is published, if it says so (`status`). Nobody has asked there.
+    #[must_use]
+    pub const fn status(&self) -> Option<&StatusReference> {
+        self.status.as_ref()
     }
 
     /// Which key signed it.

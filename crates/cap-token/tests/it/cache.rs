@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cap_token::{
-    CacheLimits, CachedValidator, DEFAULT_TTL, Issuer, RevocationSet, RevocationTarget, Revoked,
-    ValidateError, Validator,
+    CacheLimits, CachedValidator, DEFAULT_TTL, Epoch, ImportError, Issuer, Publisher,
+    RevocationSet, RevocationTarget, Revoked, ValidateError, Validator,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
@@ -239,14 +239,139 @@ fn what_is_too_old_is_dropped() {
     assert_eq!(bench.cached.stats().entries, 2);
     bench.cached.cleanup(at(50));
     assert_eq!((bench.cached.stats().entries, bench.cached.stats().bytes), (0, 0));
-    // The same tokens again and again leave nothing behind.
-    for second in 0..2000 {
-        let token = bench.token(u8::try_from(second % 3).unwrap());
-        if second < 800 {
-            bench.cached.validate(&token, at(second)).unwrap();
-        }
+}
+
+#[test]
+fn the_same_tokens_again_and_again_leave_nothing_behind() {
+    // Every validation is remembered anew.
+    let at_once = CacheLimits { max_age: Duration::ZERO, ..CacheLimits::default() };
+    let bench = Bench::with(at_once);
+    let tokens: Vec<_> = (0..3).map(|number| bench.token(number)).collect();
+    let validate = |times: usize| {
+        let counted = allocation_counter::measure(|| {
+            for token in tokens.iter().cycle().take(times) {
+                bench.cached.validate(token, now()).unwrap();
+            }
+        });
+        counted.bytes_current
+    };
+    let once = validate(60);
+    assert!(once > 0);
+    let more = validate(1500);
+    assert!(more < 2_000, "{more} bytes");
+    assert!(bench.cached.stats().entries <= 3);
+}
+
+#[test]
+fn the_same_keys_once_more_leave_what_is_remembered() {
+    let bench = Bench::new();
+    let (token, validator) = (bench.token(1), bench.cached.validator());
+    let own = || vec![bench.keys.active_key()];
+    let first = bench.cached.validate(&token, now()).unwrap();
+    let is_kept = || Arc::ptr_eq(&first, &bench.cached.validate(&token, now()).unwrap());
+    let generation = validator.key_generation();
+    validator.set_keys(ISSUER, own());
+    validator.set_keys("https://nobody.example", vec![]);
+    assert!(is_kept());
+    assert_eq!(validator.key_generation(), generation);
+    let change = |change: &dyn Fn()| {
+        let (before, remembered) =
+            (validator.key_generation(), bench.cached.validate(&token, now()).unwrap());
+        change();
+        let kept = bench
+            .cached
+            .validate(&token, now())
+            .is_ok_and(|again| Arc::ptr_eq(&again, &remembered));
+        assert_eq!(kept, validator.key_generation() == before);
+        kept
+    };
+    // An end where there was none, a later one, an earlier one, none.
+    assert!(!change(&|| validator.set_keys_until(ISSUER, own(), at(100))));
+    assert!(change(&|| validator.set_keys_until(ISSUER, own(), at(200))));
+    assert!(!change(&|| validator.set_keys_until(ISSUER, own(), at(150))));
+    assert!(change(&|| validator.set_keys(ISSUER, own())));
+    // And the later end is the one that holds.
+    assert!(!change(&|| validator.set_keys_until(ISSUER, own(), at(10))));
+    assert!(change(&|| validator.set_keys_until(ISSUER, own(), at(20))));
+    assert!(bench.cached.validate(&token, at(19)).is_ok());
+    assert_eq!(bench.cached.validate(&token, at(20)), Err(ValidateError::UnknownKey));
+    validator.set_keys(ISSUER, own());
+    // One more, other bytes under its name, another issuer, distrust of anything.
+    let both = || vec![bench.keys.active_key(), ed25519(2).active_key()];
+    assert!(!change(&|| validator.set_keys(ISSUER, both())));
+    assert!(change(&|| validator.set_keys(ISSUER, both().into_iter().rev().collect())));
+    let named = crate::revocation::key(9).with_id(ed25519(2).active());
+    let other = vec![bench.keys.active_key(), cap_crypto::Signer::key(&named).clone()];
+    assert!(!change(&|| validator.set_keys(ISSUER, other.clone())));
+    assert!(!change(&|| validator.set_keys("https://other.example", both())));
+    assert!(change(&|| validator.set_keys("https://other.example", both())));
+    assert!(!change(&|| validator.distrust_key(&ed25519(3).active())));
+    assert!(change(&|| validator.distrust_key(&ed25519(3).active())));
+    assert!(!change(&|| validator.distrust_key(&bench.keys.active())));
+}
+
+#[test]
+fn revocations_that_are_too_old_refuse_a_remembered_token_and_forget_nothing() {
+    let bench = Bench::new();
+    let token = bench.token(1);
+    let key = crate::revocation::key(1);
+    let publisher = Publisher::for_everything(ISSUER, vec![cap_crypto::Signer::key(&key).clone()]);
+    let hear = |seconds| {
+        let nothing = RevocationSet::new().export_snapshot(ISSUER, &key, at(seconds)).unwrap();
+        bench.revocations.import(&nothing, &publisher, at(seconds)).unwrap();
+    };
+    let first = bench.cached.validate(&token, now()).unwrap();
+    let is_kept =
+        |seconds| Arc::ptr_eq(&first, &bench.cached.validate(&token, at(seconds)).unwrap());
+    bench.revocations.require_fresh(ISSUER, Duration::from_secs(10));
+    let behind = Err(ValidateError::Revoked(Revoked::Behind));
+    assert_eq!(bench.cached.validate(&token, now()), behind);
+    hear(0);
+    assert!(is_kept(0) && is_kept(9));
+    assert_eq!(bench.cached.validate(&token, at(10)), behind);
+    assert_eq!(bench.cached.stats().entries, 1);
+    hear(10);
+    assert!(is_kept(19));
+}
+
+#[test]
+fn another_issuers_revocations_stop_its_own_tokens_only() {
+    const OTHER: &str = "https://other.example";
+    let (own, theirs) = (Bench::new(), ed25519(2));
+    let of_other = Arc::new(RevocationSet::of_issuer(OTHER));
+    of_other.raise_floor(OTHER, Epoch(0));
+    let validator = Validator::new(AUDIENCE)
+        .trust(ISSUER, own.keys.active_key())
+        .trust(OTHER, theirs.active_key())
+        .with_revocations(Arc::new(RevocationSet::new()))
+        .with_revocations(Arc::clone(&of_other));
+    let cached = CachedValidator::new(validator, CacheLimits::default());
+    let ours = own.token(1);
+    let issuer = Issuer::new(OTHER, AUDIENCE, &theirs);
+    let other = issuer.issue(&granted(now()), &[], DEFAULT_TTL, &Fixed(9), now()).unwrap();
+    let refused = |why| Err(ValidateError::Revoked(why));
+    assert!(cached.validate(&ours, now()).is_ok());
+    assert_eq!(cached.validate(&other, now()), refused(Revoked::Behind));
+    // It revokes everything that it has ever heard of.
+    let key = crate::revocation::key(1);
+    let publisher = Publisher::new(OTHER, vec![cap_crypto::Signer::key(&key).clone()]);
+    let hostile = RevocationSet::new();
+    let verified = cached.validate(&ours, now()).unwrap();
+    for target in [
+        RevocationTarget::Token(verified.token_id()),
+        RevocationTarget::Capability(id(1)),
+        RevocationTarget::Principal("alice".parse().unwrap()),
+        RevocationTarget::Principal("carol".parse().unwrap()),
+        RevocationTarget::Issuer(ISSUER.to_owned()),
+        RevocationTarget::Key(own.keys.active()),
+    ] {
+        hostile.revoke(target, None, now()).unwrap();
     }
-    assert_eq!(bench.cached.stats().entries, 3);
+    let document = hostile.export_snapshot(OTHER, &key, now()).unwrap();
+    assert_eq!(own.revocations.import(&document, &publisher, now()), Err(ImportError::Scope));
+    of_other.import(&document, &publisher, now()).unwrap();
+    assert!(cached.validate(&ours, now()).is_ok());
+    assert_eq!(cached.validate(&other, now()), refused(Revoked::Capability));
 }
 
 #[derive(Clone, Debug)]

@@ -394,11 +394,9 @@ fn capabilities_of_instants_that_cannot_be_written_are_refused() {
     };
     let early = Capability::grant(id(1), grant(now() + TimeDelta::days(1)), before).unwrap();
     let ages = DateTime::from_timestamp(253_402_300_800, 0).unwrap();
-    let late = Capability::grant(id(1), grant(ages), now()).unwrap();
-    for capability in [early, late] {
-        let refused = issuer.issue(&capability, &[], DEFAULT_TTL, &Fixed(7), now());
-        assert_eq!(refused, Err(IssueError::Clock));
-    }
+    assert!(Capability::grant(id(1), grant(ages), now()).is_err());
+    let refused = issuer.issue(&early, &[], DEFAULT_TTL, &Fixed(7), now());
+    assert_eq!(refused, Err(IssueError::Clock));
     // Issued at another second than its id says: written out.
     let other = Capability::grant(
         CapabilityId::new([1; 10], now() - TimeDelta::hours(1)),
@@ -462,7 +460,7 @@ fn revocation_is_asked_last_and_of_every_ancestor() {
         let token = validator.validate(&child.token, now()).unwrap();
         revocations.revoke(target, None, now()).unwrap();
         let error = validator.validate(&child.token, now()).unwrap_err();
-        assert_eq!(validator.check_revoked(&token), Err(error.clone()));
+        assert_eq!(validator.check_revoked(&token, now()), Err(error.clone()));
         refused.push(error);
         // Whoever has no good token is not told.
         let late = validator.validate(&child.token, now() + TimeDelta::days(1));

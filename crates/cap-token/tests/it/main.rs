@@ -10,8 +10,10 @@
 
 mod attacks;
 mod cache;
+mod cache_memory;
 mod chain;
 mod concurrency;
+mod guide;
 mod interop;
 mod issuing;
 mod jwks;

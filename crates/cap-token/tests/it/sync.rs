@@ -1,5 +1,9 @@
-//! In the place of `src/sync.rs`, for the sources that `concurrency` compiles: every interleaving
-//! of the threads, and every value that a load may see, is tried.
+//! In the place of `src/sync.rs`, for the sources that `concurrency` compiles: interleavings of the
+//! threads are tried, all of those in which at most two or three switches are forced, and every value
+//! that a load may see there.
+//!
+//! Where a thread loads a value and then stores it, loom sees no race of the store with earlier loads
+//! of others, and leaves interleavings out: such a step is to be one `fetch_add` or the like.
 
 pub(crate) use loom::sync::atomic::{AtomicU64, Ordering, fence};
 use loom::sync::{MutexGuard, RwLockReadGuard, RwLockWriteGuard};

@@ -1,13 +1,18 @@
 //! The wire form, well-formed or refused (AAT-02 §3.4).
 
+use std::sync::Arc;
+
 use cap_core::ArgumentConstraint;
 
 use super::{Bound, Canonical, Constraint, Range, Rule, Set, as_number};
-use crate::chain::json::{Json, Object};
+use crate::chain::json::{self, Json, Object};
+use crate::chain::known::{Entry, Texts};
 use crate::chain::policy::{ChainLimits, Vocabulary};
 
 /// Our own types, off unless configured (AAT-02 §5: they are in no registry).
 const EXTENSIONS: [&str; 5] = ["cidr", "glob", "length", "path", "url"];
+
+const TOO_MANY: &str = "a tool has too many constraints";
 
 /// Reads the constraints of one tool.
 pub(in crate::chain) struct Reader<'a> {
@@ -23,17 +28,37 @@ impl<'a> Reader<'a> {
         Self { vocabulary, limits, left: limits.max_constraints_per_tool }
     }
 
-    /// An entry of a map: the constraint, and what it says of `optional`.
+    /// An entry of a map.
     pub(in crate::chain) fn entry(
         &mut self,
         json: &Json<'_>,
-    ) -> Result<(Constraint, Option<bool>), &'static str> {
+        known: &mut Texts<Entry>,
+    ) -> Result<Entry, &'static str> {
+        let Json::Noted(at, new) = json else { return self.new_entry(json) };
+        if let Some(entry) = known.meaning(*at) {
+            self.left = self.left.checked_sub(entry.size).ok_or(TOO_MANY)?;
+            return Ok(entry);
+        }
+        let entry = match new {
+            Some(json) => self.new_entry(json)?,
+            // Members were sorted, and the copy came first.
+            None => {
+                let json = json::parse(known.text(*at).unwrap_or_default());
+                self.new_entry(&json.map_err(|_| "a constraint is not strict JSON")?)?
+            }
+        };
+        known.set(*at, &entry);
+        Ok(entry)
+    }
+
+    fn new_entry(&mut self, json: &Json<'_>) -> Result<Entry, &'static str> {
+        let before = self.left;
         let optional = match json.as_object().and_then(|members| members.get("optional")) {
             None => None,
             Some(value) => Some(value.as_bool().ok_or("`optional` is not a boolean")?),
         };
         let constraint = self.constraint(json, self.limits.max_constraint_depth, &["optional"])?;
-        Ok((constraint, optional))
+        Ok(Entry { constraint: Arc::new(constraint), optional, size: before - self.left })
     }
 
     /// A constraint that is not an entry of a map: `optional` has no place there.
@@ -48,7 +73,7 @@ impl<'a> Reader<'a> {
         also: &[&str],
     ) -> Result<Constraint, &'static str> {
         let inner = levels.checked_sub(1).ok_or("a constraint tree is too deep")?;
-        self.left = self.left.checked_sub(1).ok_or("a tool has too many constraints")?;
+        self.left = self.left.checked_sub(1).ok_or(TOO_MANY)?;
         let members = json.as_object().ok_or("a constraint is not an object")?;
         let kind = members.get("constraint_type").and_then(Json::as_str);
         let kind = kind.ok_or("`constraint_type` is missing or not a string")?;

@@ -1,24 +1,45 @@
 use std::borrow::Cow;
 
 use super::{Json, JsonError, MAX_NESTING, Object};
+use crate::chain::known::{Known, Texts};
+
+/// The levels left at the rules of a tool: `/authorization_details/0/tools/(tool)`.
+const AT_TOOL: usize = MAX_NESTING - 4;
+/// The levels left at those of an argument: `/authorization_details/0/tools/(tool)/(argument)`.
+const AT_ARGUMENT: usize = AT_TOOL - 1;
 
 /// The value that a text is, with nothing but white space around it.
 pub(in crate::chain) fn parse(text: &str) -> Result<Json<'_>, JsonError> {
-    let mut reader = Reader { rest: text };
-    let value = reader.value(MAX_NESTING)?;
-    reader.space();
-    if reader.rest.is_empty() { Ok(value) } else { Err(JsonError::Syntax) }
+    Reader { rest: text, known: None }.whole()
 }
 
-struct Reader<'a> {
+/// The same for the claims of a token: objects that stand as deep as the rules of tools and of
+/// arguments do are [`Json::Noted`], and those that are known are not read again.
+pub(in crate::chain) fn parse_claims<'a>(
+    text: &'a str,
+    known: &mut Known,
+) -> Result<Json<'a>, JsonError> {
+    Reader { rest: text, known: Some(known) }.whole()
+}
+
+struct Reader<'a, 'k> {
     rest: &'a str,
+    known: Option<&'k mut Known>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> Reader<'a, '_> {
+    fn whole(mut self) -> Result<Json<'a>, JsonError> {
+        let value = self.value(MAX_NESTING)?;
+        self.space();
+        if self.rest.is_empty() { Ok(value) } else { Err(JsonError::Syntax) }
+    }
+
     fn value(&mut self, levels: usize) -> Result<Json<'a>, JsonError> {
         self.space();
         match self.rest.as_bytes().first() {
             Some(b'"') => self.string().map(Json::String),
+            Some(b'{') if levels == AT_TOOL => self.noted(levels, |known| &mut known.tools),
+            Some(b'{') if levels == AT_ARGUMENT => self.noted(levels, |known| &mut known.arguments),
             Some(b'{') => self.object(levels.checked_sub(1).ok_or(JsonError::Depth)?),
             Some(b'[') => self.array(levels.checked_sub(1).ok_or(JsonError::Depth)?),
             Some(b'-' | b'0'..=b'9') => self.number().map(Json::Number),
@@ -29,56 +50,73 @@ impl<'a> Reader<'a> {
         }
     }
 
+    fn noted<T: Clone>(
+        &mut self,
+        levels: usize,
+        texts: impl Fn(&mut Known) -> &mut Texts<T>,
+    ) -> Result<Json<'a>, JsonError> {
+        let start = self.rest;
+        let known = self.known.as_mut().and_then(|known| texts(known).find(start));
+        if let Some((at, length)) = known {
+            self.rest = start.get(length..).ok_or(JsonError::Syntax)?;
+            return Ok(Json::Noted(at, None));
+        }
+        let object = self.object(levels - 1)?;
+        let Some(known) = &mut self.known else { return Ok(object) };
+        let text = start.get(..start.len() - self.rest.len()).ok_or(JsonError::Syntax)?;
+        Ok(Json::Noted(texts(known).note(text), Some(Box::new(object))))
+    }
+
     fn object(&mut self, levels: usize) -> Result<Json<'a>, JsonError> {
-        self.expect('{')?;
+        self.expect(b'{')?;
         self.space();
-        if self.eat('}') {
+        if self.eat(b'}') {
             return Ok(Json::Object(Object::default()));
         }
-        let mut members = Vec::with_capacity(if levels + 1 == MAX_NESTING { 12 } else { 1 });
+        let mut members = Vec::with_capacity(if levels + 1 == MAX_NESTING { 12 } else { 4 });
         loop {
             self.space();
             let name = self.string()?;
             self.space();
-            self.expect(':')?;
+            self.expect(b':')?;
             members.push((name, self.value(levels)?));
             self.space();
-            if self.eat('}') {
+            if self.eat(b'}') {
                 return Object::new(members).map(Json::Object);
             }
-            self.expect(',')?;
+            self.expect(b',')?;
         }
     }
 
     fn array(&mut self, levels: usize) -> Result<Json<'a>, JsonError> {
-        self.expect('[')?;
+        self.expect(b'[')?;
         self.space();
-        if self.eat(']') {
+        if self.eat(b']') {
             return Ok(Json::Array(Vec::new()));
         }
         let mut items = Vec::with_capacity(1);
         loop {
             items.push(self.value(levels)?);
             self.space();
-            if self.eat(']') {
+            if self.eat(b']') {
                 return Ok(Json::Array(items));
             }
-            self.expect(',')?;
+            self.expect(b',')?;
         }
     }
 
     fn string(&mut self) -> Result<Cow<'a, str>, JsonError> {
-        self.expect('"')?;
+        self.expect(b'"')?;
         let mut unescaped: Option<String> = None;
         loop {
             let run = self.plain();
-            if self.eat('"') {
+            if self.eat(b'"') {
                 return Ok(match unescaped {
                     None => Cow::Borrowed(run),
                     Some(text) => Cow::Owned(text + run),
                 });
             }
-            self.expect('\\')?;
+            self.expect(b'\\')?;
             let text = unescaped.get_or_insert_default();
             text.push_str(run);
             text.push(self.escape()?);
@@ -87,11 +125,12 @@ impl<'a> Reader<'a> {
 
     /// As much of a string as stands for itself.
     fn plain(&mut self) -> &'a str {
-        let words = self.rest.as_bytes().chunks_exact(8);
-        let plain = words.take_while(|word| is_plain(word)).count() * 8;
+        let (words, tail) = self.rest.as_bytes().as_chunks();
         let ends = |byte: &u8| *byte == b'"' || *byte == b'\\' || *byte < 0x20;
-        let tail = self.rest.as_bytes().iter().skip(plain);
-        let end = plain + tail.take_while(|byte| !ends(byte)).count();
+        let in_tail = || tail.iter().position(ends).unwrap_or(tail.len());
+        let in_word = |(at, word)| end_of_plain(word).map(|end| at * 8 + end);
+        let end = words.iter().enumerate().find_map(in_word);
+        let end = end.unwrap_or_else(|| words.len() * 8 + in_tail());
         let (run, rest) = self.rest.split_at_checked(end).unwrap_or((self.rest, ""));
         self.rest = rest;
         run
@@ -143,17 +182,17 @@ impl<'a> Reader<'a> {
     /// RFC 8259 §6: no leading zeros, no sign but `-`, digits on both sides of the point.
     fn number(&mut self) -> Result<&'a str, JsonError> {
         let start = self.rest;
-        self.eat('-');
+        self.eat(b'-');
         let whole = self.digits()?;
         if whole.len() > 1 && whole.starts_with('0') {
             return Err(JsonError::Syntax);
         }
-        if self.eat('.') {
+        if self.eat(b'.') {
             self.digits()?;
         }
-        if self.eat('e') || self.eat('E') {
-            if !self.eat('-') {
-                self.eat('+');
+        if self.eat(b'e') || self.eat(b'E') {
+            if !self.eat(b'-') {
+                self.eat(b'+');
             }
             self.digits()?;
         }
@@ -184,26 +223,29 @@ impl<'a> Reader<'a> {
         taken
     }
 
-    fn eat(&mut self, wanted: char) -> bool {
-        let rest = self.rest.strip_prefix(wanted);
-        self.rest = rest.unwrap_or(self.rest);
-        rest.is_some()
+    /// An ASCII character.
+    fn eat(&mut self, wanted: u8) -> bool {
+        let there = self.rest.as_bytes().first() == Some(&wanted);
+        if there {
+            self.rest = self.rest.get(1..).unwrap_or_default();
+        }
+        there
     }
 
-    fn expect(&mut self, wanted: char) -> Result<(), JsonError> {
+    fn expect(&mut self, wanted: u8) -> Result<(), JsonError> {
         if self.eat(wanted) { Ok(()) } else { Err(JsonError::Syntax) }
     }
 }
 
-/// Whether eight bytes have no quote, backslash or control character among them, as far as that is
-/// seen in all of them at once: `false` may be caution.
-fn is_plain(word: &[u8]) -> bool {
+/// The first quote, backslash or control character among eight bytes, all of them looked at at once.
+fn end_of_plain(word: &[u8; 8]) -> Option<usize> {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
-    let Ok(word) = word.try_into().map(u64::from_le_bytes) else {
-        return false;
-    };
+    let word = u64::from_le_bytes(*word);
+    // INVARIANT: the lowest bit is that of the first such byte; those above may be of others, since
+    // a byte from which too much is taken borrows of the next.
     let below = |bytes: u64, bound: u64| bytes.wrapping_sub(ONES * bound) & !bytes & HIGH;
     let equals = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
-    (below(word, 0x20) | equals(b'"') | equals(b'\\')) == 0
+    let ends = below(word, 0x20) | equals(b'"') | equals(b'\\');
+    (ends != 0).then(|| usize::try_from(ends.trailing_zeros() / 8).ok()).flatten()
 }
