@@ -4,11 +4,10 @@ use std::sync::Arc;
 use cap_audit::{AppendError, AuditLog, Durability, Kind, Record};
 use cap_core::{
     AccessRequest, Capability, CapabilityId, Decision, DelegateError, Delegation, Denial, DenyCode,
-    Evidence, GrantError, Principal, Registry, RootGrant, Widening,
+    Evidence, GrantError, Registry, RootGrant, Widening,
 };
-use cap_crypto::{Mac, MacKeyring, RandomError, SecureRandom};
-use cap_token::Validator;
-use chrono::{DateTime, Utc};
+use cap_crypto::{MacKeyring, RandomError, SecureRandom};
+use chrono::{DateTime, TimeDelta, Utc};
 use parking_lot::{RwLock, RwLockReadGuard};
 use serde_json::{Map, Value};
 
@@ -16,7 +15,11 @@ use crate::limit::{Leases, Simulation, unavailable};
 use crate::port::{Change, SessionId, StateStore, StoreError, Target};
 use crate::ruling::{Reserved, Ruling, permits_all};
 use crate::state::{Entry, State};
-use crate::verified::{Candidate, Claim, VerifiedAuthority};
+use crate::tokens::{Tokens, own_revocations};
+use crate::verified::{Claim, VerifiedAuthority};
+
+mod evidence;
+mod keys;
 
 /// The authority of one state: what is granted, delegated, revoked and spent. Every process that
 /// opens the same store sees the same; each asks for changes before it decides.
@@ -24,7 +27,7 @@ use crate::verified::{Candidate, Claim, VerifiedAuthority};
 pub struct Kernel {
     store: Arc<dyn StateStore>,
     macs: MacKeyring,
-    validator: Option<Validator>,
+    tokens: Option<Tokens>,
     random: Arc<dyn SecureRandom>,
     state: RwLock<State>,
     /// Until when sessions are known to be open.
@@ -58,6 +61,9 @@ pub enum IssueError {
     /// The parent is unknown, revoked, or of a session that is over.
     #[error("the parent cannot be delegated: {0}")]
     Parent(DenyCode),
+    /// Who would hold it is revoked, so that it would permit nothing.
+    #[error("the principal is revoked, or was so a moment ago")]
+    Holder,
     /// No random bytes could be had.
     #[error(transparent)]
     Random(#[from] RandomError),
@@ -76,6 +82,9 @@ pub enum RevokeError {
     /// There is no such capability.
     #[error("no such capability")]
     Unknown,
+    /// What was named can be no token's.
+    #[error(transparent)]
+    Invalid(#[from] cap_token::RevokeError),
     /// No random bytes could be had.
     #[error(transparent)]
     Random(#[from] RandomError),
@@ -88,22 +97,26 @@ pub enum RevokeError {
 }
 
 impl Kernel {
-    /// Opens the state of `store`. Tokens are accepted when there is a `validator`.
+    /// Opens the state of `store`. Tokens are accepted, and made, as `tokens` says; without it, none.
     ///
     /// # Errors
     /// When the state cannot be read, or is damaged.
     pub fn open(
         store: Arc<dyn StateStore>,
         macs: MacKeyring,
-        validator: Option<Validator>,
+        tokens: Option<Tokens>,
         random: Arc<dyn SecureRandom>,
     ) -> Result<Self, StoreError> {
+        let revocations = tokens.as_ref().map(|tokens| Arc::clone(tokens.revocations()));
+        let leeway = tokens.as_ref().map_or(cap_token::DEFAULT_LEEWAY, Tokens::leeway);
+        let revocations = revocations.unwrap_or_else(|| own_revocations(leeway));
+        let skew = TimeDelta::from_std(leeway).unwrap_or(TimeDelta::MAX);
         let kernel = Self {
             store,
             macs,
-            validator,
+            tokens,
             random,
-            state: RwLock::default(),
+            state: RwLock::new(State::new(revocations, skew)),
             sessions: RwLock::default(),
             leases: Leases::default(),
         };
@@ -123,10 +136,15 @@ impl Kernel {
     /// # Errors
     /// The denial. Evidence that did not verify has one code, whatever was wrong with it.
     pub fn verify(&self, claim: &Claim, now: DateTime<Utc>) -> Result<VerifiedAuthority, Denial> {
+        if let (Claim::Evidence(Evidence::Token(_)), Some(tokens)) = (claim, &self.tokens) {
+            tokens.refresh(now).map_err(|_| Denial::new(DenyCode::StoreUnavailable))?;
+        }
         let state = self.current().map_err(|error| unavailable(&error))?;
         let candidates = match claim {
             Claim::Evidence(Evidence::CapabilityId(text)) => vec![self.by_id(&state, text)?],
             Claim::Evidence(Evidence::Token(text)) => vec![self.by_token(&state, text, now)?],
+            Claim::Chain(chain) => vec![self.by_chain(&state, chain, now)?],
+            // A chain is verified with the call that its proof names: see `Claim::Chain`.
             Claim::Evidence(_) => return Err(Denial::new(DenyCode::EvidenceInvalid)),
             Claim::Held(id) => {
                 let entry = state.entry(*id);
@@ -255,6 +273,11 @@ impl Kernel {
             }
             Target::Principal(principal) => record.principal(principal.as_str()),
             Target::Session(session) => record.detail(session_detail(*session)),
+            Target::Evidence(target) => {
+                target.validate()?;
+                let what = serde_json::to_value(target).unwrap_or_default();
+                record.detail(Map::from_iter([("evidence".to_owned(), what)]))
+            }
         };
         // SECURITY: a revocation stands even where it cannot be recorded; the caller is told.
         let recorded = log.append(record.clone().reason(reason), Durability::Synced);
@@ -296,6 +319,12 @@ impl Kernel {
         format!("{}.{}", capability.id(), self.macs.mac(capability.to_json().as_bytes()))
     }
 
+    /// How tokens are accepted and made, if they are.
+    #[must_use]
+    pub const fn tokens(&self) -> Option<&Tokens> {
+        self.tokens.as_ref()
+    }
+
     /// A new id for a session of a guard.
     ///
     /// # Errors
@@ -331,6 +360,9 @@ impl Kernel {
         log: &AuditLog,
         now: DateTime<Utc>,
     ) -> Result<Arc<Capability>, IssueError> {
+        if self.current()?.refuses_principal(&capability) {
+            return Err(IssueError::Holder);
+        }
         let trace = self.trace()?;
         detail.extend(session.map(session_detail).unwrap_or_default());
         if let Ok(Value::Object(wire)) = serde_json::to_value(&capability) {
@@ -374,83 +406,6 @@ impl Kernel {
         Ok(parking_lot::RwLockWriteGuard::downgrade(state))
     }
 
-    fn by_id(&self, state: &State, text: &str) -> Result<Candidate, Denial> {
-        let invalid = || Denial::new(DenyCode::EvidenceInvalid);
-        let (id, mac) = text.split_once('.').ok_or_else(invalid)?;
-        let id: CapabilityId = id.parse().map_err(|_| invalid())?;
-        let mac: Mac = mac.parse().map_err(|_| invalid())?;
-        let entry = state.entry(id).ok_or_else(invalid)?;
-        let message = entry.capability.to_json();
-        self.macs.verify(&mac, message.as_bytes()).map_err(|_| invalid())?;
-        Ok(entry.into())
-    }
-
-    fn by_token(&self, state: &State, text: &str, now: DateTime<Utc>) -> Result<Candidate, Denial> {
-        let invalid = || Denial::new(DenyCode::EvidenceInvalid);
-        let validator = self.validator.as_ref().ok_or_else(invalid)?;
-        let token =
-            validator.validate(text, now).map_err(|error| Denial::new(error.deny_code()))?;
-        let capability = Arc::new(token.capability().bind(state.registry()));
-        let chain: Arc<[_]> = token.ancestors().iter().copied().chain([capability.id()]).collect();
-        if !state.agrees_with(&capability, &chain) {
-            return Err(invalid());
-        }
-        Ok(Candidate { capability, chain, token: Some(token.token_id().to_string()) })
-    }
-
-    /// What `principal` holds and may use, in the order of issue.
-    fn held(
-        &self,
-        state: &State,
-        principal: &Principal,
-        now: DateTime<Utc>,
-    ) -> Result<Vec<Candidate>, Denial> {
-        let mut held = Vec::new();
-        for entry in state.entries().filter(|entry| entry.capability.principal() == principal) {
-            let candidate = Candidate::from(entry);
-            match self.stands(state, &candidate, now) {
-                Ok(()) => held.push(candidate),
-                Err(denial) if denial.code() == DenyCode::StoreUnavailable => return Err(denial),
-                Err(_) => {}
-            }
-        }
-        Ok(held)
-    }
-
-    /// `Err` when the chain is revoked, the capability expired, or its session over.
-    fn stands(
-        &self,
-        state: &State,
-        candidate: &Candidate,
-        now: DateTime<Utc>,
-    ) -> Result<(), Denial> {
-        state.standing(&candidate.capability, &candidate.chain)?;
-        if candidate.capability.is_expired(now) {
-            return Err(Denial::new(DenyCode::CapabilityExpired));
-        }
-        let sessions = candidate.chain.iter().filter_map(|id| state.entry(*id)?.session);
-        let mut sessions: Vec<SessionId> = sessions.collect();
-        sessions.dedup();
-        sessions.into_iter().try_for_each(|session| self.session_is_open(session, now))
-    }
-
-    /// A lease that was seen holds until it ends: who closes a session before revokes it, too.
-    fn session_is_open(&self, session: SessionId, now: DateTime<Utc>) -> Result<(), Denial> {
-        if self.sessions.read().get(&session).is_some_and(|until| *until > now) {
-            return Ok(());
-        }
-        let until = self.store.session_until(session).map_err(|error| unavailable(&error))?;
-        match until {
-            Some(until) if until > now => {
-                let mut sessions = self.sessions.write();
-                sessions.retain(|_, until| *until > now);
-                sessions.insert(session, until);
-                Ok(())
-            }
-            _ => Err(Denial::new(DenyCode::SessionLapsed)),
-        }
-    }
-
     fn standing(&self, state: &State, entry: &Entry, now: DateTime<Utc>) -> Standing {
         let refused = self.stands(state, &entry.into(), now).err().map(|denial| denial.code());
         Standing {
@@ -458,16 +413,6 @@ impl Kernel {
             chain: Arc::clone(&entry.chain),
             session: entry.session,
             refused,
-        }
-    }
-}
-
-impl From<&Entry> for Candidate {
-    fn from(entry: &Entry) -> Self {
-        Self {
-            capability: Arc::clone(&entry.capability),
-            chain: Arc::clone(&entry.chain),
-            token: None,
         }
     }
 }

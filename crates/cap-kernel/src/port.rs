@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use cap_core::{Capability, CapabilityId, Meter, Principal};
+use cap_token::RevocationTarget;
 use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -47,6 +48,10 @@ pub enum Target {
     Principal(Principal),
     /// Every capability of a session, with all descendants.
     Session(SessionId),
+    /// What a token or chain may be known by, wherever it comes from: its id, its issuer, a key, a
+    /// capability that this state need not know, a principal. One of a capability or of a principal
+    /// reaches what this state has issued, too.
+    Evidence(RevocationTarget),
 }
 
 /// A session of a guard: a capability id's form, made when the session opens.

@@ -68,7 +68,8 @@ fn choose<'a>(
 ) -> Result<(&'a Candidate, Vec<Charge>), Denial> {
     let mut refusal = None;
     for candidate in candidates {
-        match permits_all(&candidate.capability, requests, now) {
+        let permitted = candidate.check_call(requests);
+        match permitted.and_then(|()| permits_all(&candidate.capability, requests, now)) {
             Ok(charges) => return Ok((candidate, charges)),
             Err(denial) => refusal = refusal.or(Some(denial)),
         }

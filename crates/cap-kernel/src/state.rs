@@ -2,23 +2,25 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use cap_core::{Capability, CapabilityId, Denial, DenyCode, Obligation, Principal, Registry};
+use cap_token::chain::VerifiedChain;
+use cap_token::{Facts, Revocation, RevocationSet, RevocationTarget, TokenId};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::port::{Change, Epoch, SessionId, StoreError, Target};
 
-/// Refused beyond the instant of a principal's revocation: clocks of issuers may run ahead.
-const SKEW: TimeDelta = TimeDelta::seconds(300);
-
 /// The fold of all changes: what is issued, and what is revoked.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct State {
     epoch: Epoch,
     entries: HashMap<CapabilityId, Entry>,
     /// In the order of their issue.
     order: Vec<CapabilityId>,
-    revoked: HashSet<CapabilityId>,
+    /// Capabilities, and what tokens and chains are asked for; shared with whoever validates them.
+    revocations: Arc<RevocationSet>,
     revoked_sessions: HashSet<SessionId>,
     revoked_principals: HashMap<Principal, DateTime<Utc>>,
+    /// Refused beyond the instant of a principal's revocation: clocks of issuers may run ahead.
+    skew: TimeDelta,
     /// What custom constraints mean.
     registry: Registry,
 }
@@ -34,6 +36,19 @@ pub(crate) struct Entry {
 }
 
 impl State {
+    pub(crate) fn new(revocations: Arc<RevocationSet>, skew: TimeDelta) -> Self {
+        Self {
+            epoch: Epoch::default(),
+            entries: HashMap::new(),
+            order: Vec::new(),
+            revocations,
+            revoked_sessions: HashSet::new(),
+            revoked_principals: HashMap::new(),
+            skew,
+            registry: Registry::default(),
+        }
+    }
+
     pub(crate) const fn epoch(&self) -> Epoch {
         self.epoch
     }
@@ -70,18 +85,64 @@ impl State {
         capability: &Capability,
         chain: &[CapabilityId],
     ) -> Result<(), Denial> {
-        let listed = chain.iter().any(|id| self.revoked.contains(id));
+        let listed =
+            |id: &CapabilityId| self.revocations.is_revoked(&RevocationTarget::Capability(*id));
         let session = chain
             .iter()
             .filter_map(|id| self.entries.get(id)?.session)
             .any(|session| self.revoked_sessions.contains(&session));
         let foreign = !self.entries.contains_key(&capability.id());
-        let principal = foreign
-            && self.revoked_principals.get(capability.principal()).is_some_and(|at| {
-                capability.issued_at() <= at.checked_add_signed(SKEW).unwrap_or(*at)
-            });
-        if listed || session || principal {
+        let principal =
+            foreign && self.was_revoked_since(capability.principal(), capability.issued_at());
+        if chain.iter().any(listed) || session || principal || self.refuses_principal(capability) {
             return Err(Denial::new(DenyCode::CapabilityRevoked));
+        }
+        Ok(())
+    }
+
+    /// Whether all that a principal held was revoked after something from elsewhere was issued to it.
+    fn was_revoked_since(&self, principal: &Principal, issued: DateTime<Utc>) -> bool {
+        let latest = |at: &DateTime<Utc>| at.checked_add_signed(self.skew).unwrap_or(*at);
+        self.revoked_principals.get(principal).is_some_and(|at| issued <= latest(at))
+    }
+
+    /// Whether its principal was revoked, for good or for what was issued before some instant.
+    pub(crate) fn refuses_principal(&self, capability: &Capability) -> bool {
+        let principal = capability.principal().clone();
+        let earliest = capability.issued_at().checked_sub_signed(self.skew);
+        let issued = earliest.unwrap_or(DateTime::<Utc>::MIN_UTC);
+        self.revocations.is_revoked(&RevocationTarget::PrincipalBefore(principal, issued))
+    }
+
+    /// `Err` when a link of a chain is revoked: by its `jti`, by its holder (the thumbprint, as the name
+    /// of a principal or of a key), by the issuer of the root, or by the key that signed that.
+    pub(crate) fn check_links(
+        &self,
+        capability: &Capability,
+        chain: &VerifiedChain,
+        now: DateTime<Utc>,
+    ) -> Result<(), Denial> {
+        let invalid = || Denial::new(DenyCode::EvidenceInvalid);
+        let anchor = chain.anchor().parse().map_err(|_| invalid())?;
+        if self.revocations.is_revoked(&RevocationTarget::Key(anchor)) {
+            return Err(Denial::new(DenyCode::CapabilityRevoked));
+        }
+        for (jti, holder) in chain.token_ids().into_iter().zip(chain.holders()) {
+            let principal = holder.parse().map_err(|_| invalid())?;
+            if self.was_revoked_since(&principal, chain.issued_at()) {
+                return Err(Denial::new(DenyCode::CapabilityRevoked));
+            }
+            let facts = Facts {
+                token: TokenId::of_jti(jti),
+                capability: capability.id(),
+                ancestors: &[],
+                principal: &principal,
+                issuer: chain.issuer(),
+                key: &holder.parse().map_err(|_| invalid())?,
+                issued_at: chain.issued_at(),
+            };
+            let revoked = self.revocations.check(&facts, now);
+            revoked.map_err(|revoked| Denial::new(revoked.deny_code()))?;
         }
         Ok(())
     }
@@ -107,7 +168,7 @@ impl State {
         for change in changes {
             match change {
                 Change::Issued { capability, session } => self.issue(&capability, session)?,
-                Change::Revoked { target, at } => self.revoke(target, at),
+                Change::Revoked { target, at } => self.revoke(target, at)?,
             }
         }
         self.epoch = epoch;
@@ -142,19 +203,36 @@ impl State {
         Ok(())
     }
 
-    fn revoke(&mut self, target: Target, at: DateTime<Utc>) {
+    fn revoke(&mut self, target: Target, at: DateTime<Utc>) -> Result<(), StoreError> {
         match target {
-            Target::Capability(id) => drop(self.revoked.insert(id)),
-            Target::Session(session) => drop(self.revoked_sessions.insert(session)),
+            Target::Capability(id) => self.refuse([RevocationTarget::Capability(id)], at),
+            Target::Evidence(target) => self.refuse([target], at),
+            Target::Session(session) => {
+                self.revoked_sessions.insert(session);
+                Ok(())
+            }
             Target::Principal(principal) => {
                 let held = self.order.iter().filter(|id| {
                     let entry = self.entries.get(id);
                     entry.is_some_and(|entry| *entry.capability.principal() == principal)
                 });
-                self.revoked.extend(held.copied());
+                self.refuse(held.copied().map(RevocationTarget::Capability), at)?;
                 let until = self.revoked_principals.entry(principal).or_insert(at);
                 *until = at.max(*until);
+                Ok(())
             }
         }
+    }
+
+    /// For ever: nobody knows how long what it covers would have lived.
+    fn refuse(
+        &self,
+        targets: impl IntoIterator<Item = RevocationTarget>,
+        at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let revocation = |target| Revocation { target, covers_until: None };
+        let all: Vec<Revocation> = targets.into_iter().map(revocation).collect();
+        let damaged = |error| StoreError::Damaged(format!("a revocation is none: {error}"));
+        self.revocations.revoke_batch(&all, at).map(drop).map_err(damaged)
     }
 }

@@ -1,17 +1,23 @@
 use std::sync::Arc;
 
+use cap_core::canonical::to_jcs;
 use cap_core::{
-    AbsPath, AccessRequest, Authority, Capability, CapabilityId, Evidence, Kind, Operations,
-    Principal, ToolRequest,
+    AbsPath, AccessRequest, Authority, Capability, CapabilityId, Denial, DenyCode, Evidence, Kind,
+    Operations, Principal, Resource, ToolRequest,
 };
+use cap_token::chain::VerifiedChain;
 use chrono::{DateTime, Utc};
+use serde_json::Value;
 
 /// On what a caller's authority is to rest. Exactly one of these counts for a call.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Claim {
     /// What was presented, to be verified.
     Evidence(Evidence),
+    /// A chain that was verified with the proof for one call, and that permits this call alone. That
+    /// the proof was not used before is for the replay store of whoever verified it.
+    Chain(Box<VerifiedChain>),
     /// A capability that this process holds itself, such as the session grant of a guard.
     Held(CapabilityId),
     /// Whatever this principal, who was authenticated by other means, holds: its capabilities are
@@ -34,8 +40,42 @@ pub(crate) struct Candidate {
     pub(crate) capability: Arc<Capability>,
     /// From the root to the capability itself.
     pub(crate) chain: Arc<[CapabilityId]>,
-    /// The id of the token that carried it.
+    /// The id of the token that carried it; of a chain, that of the leaf.
     pub(crate) token: Option<String>,
+    /// The one call for which a proof was given, if that is what it rests on.
+    pub(crate) call: Option<Arc<ProvenCall>>,
+}
+
+/// A call for which the holder of a chain has proved possession of its key.
+#[derive(Debug)]
+pub(crate) struct ProvenCall {
+    tool: String,
+    /// Canonical (RFC 8785).
+    arguments: String,
+}
+
+impl ProvenCall {
+    pub(crate) fn of(chain: &VerifiedChain) -> Self {
+        Self { tool: chain.tool().to_owned(), arguments: chain.arguments().to_owned() }
+    }
+
+    /// SECURITY: a proof is for one call; of its tool with other arguments it says nothing. What else
+    /// a call asks for, paths say, the capability of a chain never permits.
+    fn covers(&self, request: &AccessRequest) -> bool {
+        let Resource::Tool(asked) = &request.resource else { return true };
+        asked.name.as_str() == self.tool
+            && to_jcs(&Value::Object(asked.arguments.clone()))
+                .is_ok_and(|arguments| arguments == self.arguments)
+    }
+}
+
+impl Candidate {
+    /// The denial of what a proof was not given for.
+    pub(crate) fn check_call(&self, requests: &[AccessRequest]) -> Result<(), Denial> {
+        let Some(call) = &self.call else { return Ok(()) };
+        let proven = requests.iter().all(|request| call.covers(request));
+        if proven { Ok(()) } else { Err(Denial::new(DenyCode::EvidenceInvalid)) }
+    }
 }
 
 impl VerifiedAuthority {

@@ -6,8 +6,10 @@ use std::thread;
 
 use cap_core::{Capability, CapabilityId, Constraints, Meter, Operations, ResourceType, RootGrant};
 use cap_kernel::{
-    Change, Draw, Drawn, Epoch, MAX_LEASE, MemoryStore, SessionId, StateStore, StoreError, Target,
+    Change, Draw, Drawn, Epoch, MAX_LEASE, MemoryStore, RevocationTarget, SessionId, StateStore,
+    StoreError, Target,
 };
+use cap_token::TokenId;
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -397,6 +399,12 @@ fn one_of_each() -> Vec<Change> {
         revoked(Target::Capability(id(1))),
         revoked(Target::Principal("agent \"ü\" 'x'; --".parse().unwrap())),
         revoked(Target::Session(id(7))),
+        revoked(Target::Evidence(RevocationTarget::Capability(id(1)))),
+        revoked(Target::Evidence(RevocationTarget::Principal("ü '".parse().unwrap()))),
+        revoked(Target::Evidence(RevocationTarget::PrincipalBefore("a".parse().unwrap(), moment))),
+        revoked(Target::Evidence(RevocationTarget::Issuer("https://i.example \"x\"".into()))),
+        revoked(Target::Evidence(RevocationTarget::Key("a-key".parse().unwrap()))),
+        revoked(Target::Evidence(RevocationTarget::Token(TokenId::of_jti("any text")))),
     ]
 }
 

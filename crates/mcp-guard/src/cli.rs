@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use cap_core::{CapabilityId, Principal, ResourceType};
+use cap_crypto::KeyId;
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -32,8 +33,13 @@ pub(crate) enum Command {
     List(List),
     /// Show a capability, by its id or from its token
     Inspect(Inspect),
-    /// Revoke a capability, or everything of a principal, with all that descends from it
+    /// Revoke a capability, everything of a principal, a token, an issuer or a key
     Revoke(Revoke),
+    /// The keys that sign capability tokens
+    Keys {
+        #[command(subcommand)]
+        command: Keys,
+    },
     /// Say whether calls would be allowed, and if not, why; charges nothing
     Check(Check),
     /// Read and verify the audit log
@@ -144,18 +150,63 @@ pub(crate) struct Inspect {
 
 #[derive(Debug, Args)]
 pub(crate) struct Revoke {
-    /// The capability
-    #[arg(required_unless_present = "principal", conflicts_with = "principal")]
-    pub(crate) id: Option<CapabilityId>,
-    /// Everything that this principal holds now
-    #[arg(long)]
-    pub(crate) principal: Option<Principal>,
+    #[command(flatten)]
+    pub(crate) what: Revoked,
+    /// The capability comes from another issuer, and need not be known here
+    #[arg(long, requires = "id")]
+    pub(crate) foreign: bool,
     /// Why, for the record
     #[arg(long, default_value = "revoked in the shell")]
     pub(crate) reason: String,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Exactly one of these.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Revoked {
+    /// The capability, with all that descends from it
+    pub(crate) id: Option<CapabilityId>,
+    /// Everything that this principal holds now, with all that descends from it
+    #[arg(long)]
+    pub(crate) principal: Option<Principal>,
+    /// One token, itself or by its `jti`; one of a chain with all that was derived from it
+    #[arg(long, value_name = "TOKEN")]
+    pub(crate) token: Option<String>,
+    /// Every token and chain of this issuer
+    #[arg(long, value_name = "ISS")]
+    pub(crate) issuer: Option<String>,
+    /// Every token that this key has signed, and every chain that it holds
+    #[arg(long, value_name = "KID")]
+    pub(crate) key: Option<KeyId>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Keys {
+    /// Every key: pending, active, retiring, retired or compromised
+    List {
+        /// Print JSON, one key a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// The public keys as a JWK set, for whoever validates tokens elsewhere
+    Jwks,
+    /// Sign with another key from now on; what the old one signed stays good until it ends
+    Rotate {
+        /// Print JSON, one key a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Somebody else may have this key: nothing that it signed is good any more
+    Compromised {
+        /// Its name, as `keys list` has it
+        key: KeyId,
+        /// Print JSON, one key a line
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -3,6 +3,7 @@
 mod audit;
 mod capabilities;
 mod check;
+mod keys;
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -11,6 +12,7 @@ use std::process::ExitCode;
 pub(crate) use audit::audit;
 pub(crate) use capabilities::{delegate, grant, inspect, list, revoke};
 pub(crate) use check::check;
+pub(crate) use keys::keys;
 
 use crate::failure::{During, Failure};
 

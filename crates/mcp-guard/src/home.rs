@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use cap_audit::{AuditLog, Keys, LogRegistry};
 use cap_crypto::{MacKeyring, OsRandom, Purpose, SigningKeyring};
-use cap_kernel::{Kernel, Target};
+use cap_kernel::{Kernel, KeyChange, Target, Tokens};
 use cap_store::SqliteStore;
-use cap_token::Validator;
 
 use crate::clock::now;
 use crate::failure::{During, Failure};
@@ -22,7 +21,6 @@ pub(crate) struct Home {
     folder: PathBuf,
     pub(crate) store: Arc<SqliteStore>,
     pub(crate) kernel: Arc<Kernel>,
-    pub(crate) tokens: SigningKeyring,
 }
 
 impl Home {
@@ -39,13 +37,10 @@ impl Home {
             .during(&what)?;
         let tokens = SigningKeyring::open_or_create(&keys, Purpose::TokenSign, &OsRandom, now())
             .during(&what)?;
-        let validator = tokens
-            .verifying_keys()
-            .into_iter()
-            .fold(Validator::new(ISSUER), |validator, key| validator.trust(ISSUER, key));
-        let kernel = Kernel::open(store.clone(), macs, Some(validator), Arc::new(OsRandom));
+        let tokens = Tokens::of(ISSUER, tokens);
+        let kernel = Kernel::open(store.clone(), macs, Some(tokens), Arc::new(OsRandom));
         let kernel = Arc::new(kernel.during(&what)?);
-        Ok(Self { folder, store, kernel, tokens })
+        Ok(Self { folder, store, kernel })
     }
 
     /// The folder.
@@ -92,13 +87,17 @@ impl Home {
     }
 
     /// Ends what a process that was killed has left: its session is revoked, with a record in
-    /// `log`, and its log is closed.
+    /// `log`, and its log is closed. Also changes the keys that are due.
     pub(crate) fn clean_up(&self, log: &AuditLog) -> Result<(), Failure> {
         let what = "cleaning up after a guard that was killed";
         for session in self.kernel.store().abandoned_sessions(now()).during(what)? {
             let reason = "the owner of the session is gone";
             self.kernel.revoke(Target::Session(session), reason, log, now()).during(what)?;
             self.kernel.store().close_session(session).during(what)?;
+        }
+        // No reason to revoke nothing, or not to start: what is due stays due.
+        if let Err(error) = self.kernel.change_keys(&KeyChange::Due, log, now()) {
+            eprintln!("mcp-guard: the keys for tokens cannot be changed: {error}");
         }
         // A log that cannot be recovered stays as it is; `audit verify` names it.
         cap_audit::recover_abandoned(&self.logs(), &self.log_keys()?, &self.registry(), now())

@@ -36,6 +36,7 @@ pub fn main() -> ExitCode {
         Command::List(list) => commands::list(list, home),
         Command::Inspect(inspect) => commands::inspect(inspect, home),
         Command::Revoke(revoke) => commands::revoke(revoke, home),
+        Command::Keys { command } => commands::keys(command, home),
         Command::Check(check) => commands::check(check, home),
         Command::Audit { command } => commands::audit(command, home),
         Command::DemoServer { root } => commands::demo_server(root),

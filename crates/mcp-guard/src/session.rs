@@ -3,13 +3,12 @@
 use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use cap_audit::{Durability, Kind, Record};
 use cap_core::Evidence;
 use cap_fs::Protected;
-use cap_kernel::{SessionId, Target};
+use cap_kernel::{KeyChange, SessionId, Target};
 use chrono::TimeDelta;
 use parking_lot::Mutex;
 
@@ -31,7 +30,7 @@ const TICK: Duration = Duration::from_secs(1);
 pub(crate) struct Session {
     id: SessionId,
     pub(crate) guard: Arc<Guard>,
-    over: Arc<AtomicBool>,
+    over: Arc<Mutex<bool>>,
 }
 
 /// The environment variable with the evidence of the process.
@@ -78,17 +77,27 @@ impl Session {
     fn keep_alive(&self) {
         let (id, guard, over) = (self.id, Arc::clone(&self.guard), Arc::clone(&self.over));
         std::thread::spawn(move || {
-            let mut since = Duration::ZERO;
-            while !over.load(Ordering::Acquire) {
+            let (mut since, mut told) = (Duration::ZERO, false);
+            loop {
                 std::thread::sleep(TICK);
+                // Held while it works: the log is not closed under a change that is to be recorded.
+                let over = over.lock();
+                if *over {
+                    break;
+                }
                 since = since.saturating_add(TICK);
                 // A failure here ends in denials: of a log that is not signed, of a lease that ends.
                 let _ = guard.log.checkpoint(now());
                 let _ = guard.log.register_head(now());
-                if since >= RENEWAL && !over.load(Ordering::Acquire) {
+                if since >= RENEWAL {
                     since = Duration::ZERO;
                     let until = now().checked_add_signed(LEASE).unwrap_or_default();
                     let _ = guard.kernel.store().renew_session(id, until);
+                    // What could not be done now is due the next time, too.
+                    let due = guard.kernel.change_keys(&KeyChange::Due, &guard.log, now());
+                    if let (Err(error), false) = (due, std::mem::replace(&mut told, true)) {
+                        eprintln!("mcp-guard: the keys for tokens cannot be changed: {error}");
+                    }
                 }
             }
         });
@@ -96,7 +105,7 @@ impl Session {
 
     /// Ends the session: its capabilities are revoked, its log is closed.
     pub(crate) fn close(self, why: &str) -> Result<(), Failure> {
-        self.over.store(true, Ordering::Release);
+        *self.over.lock() = true;
         self.guard.unanswered(now());
         let kernel = &self.guard.kernel;
         let revoked = kernel.revoke(Target::Session(self.id), why, &self.guard.log, now());

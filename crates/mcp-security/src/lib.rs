@@ -26,7 +26,8 @@ pub use cap_token as token;
 pub use crate::clock::Clock;
 #[cfg(feature = "kernel")]
 pub use crate::security::{
-    AuditStats, EventError, Issued, OpenError, Security, StatsError, Validation,
+    AuditStats, EventError, Issued, OpenError, RequestError, Security, StatsError, TokenMode,
+    Validation,
 };
 
 /// The example of the workspace's README, compiled with the others.

@@ -7,7 +7,7 @@ pub use cap_core::{
     RootGrant, ToolName, ToolRequest, UrlRequest, UrlTarget,
 };
 #[cfg(feature = "kernel")]
-pub use cap_kernel::{Permit, Standing};
+pub use cap_kernel::{KeyChange, Permit, RevocationTarget, Standing};
 
 #[cfg(feature = "kernel")]
-pub use crate::security::{AuditStats, Issued, Security, Validation};
+pub use crate::security::{AuditStats, Issued, Security, TokenMode, Validation};

@@ -9,17 +9,22 @@ use cap_core::{
 };
 use cap_crypto::RandomError;
 use cap_kernel::{
-    Claim, Context, IssueError, Kernel, Permit, RevokeError, Ruling, Standing, StoreError, Target,
-    rule,
+    Context, IssueError, Kernel, KeyChange, KeyChangeError, Permit, RevokeError, Ruling, Standing,
+    StoreError, Target, TokenError, rule,
 };
+use cap_token::RevocationTarget;
 use serde_json::{Map, Value};
 use tempfile::TempDir;
 
 use crate::clock::Clock;
 
+mod evidence;
 mod open;
 mod stats;
 
+use evidence::{Chains, Issuing};
+
+pub use evidence::TokenMode;
 pub use open::OpenError;
 pub use stats::{AuditStats, StatsError};
 
@@ -37,6 +42,8 @@ pub struct Security {
     registry: Arc<dyn LogRegistry>,
     durability: Durability,
     clock: Clock,
+    issuing: Issuing,
+    chains: Option<Chains>,
     /// INVARIANT: outlives `log`, which lies in it; fields are dropped in their order.
     _temporary: Option<TempDir>,
 }
@@ -59,7 +66,7 @@ impl Issued {
     #[must_use]
     pub fn evidence_text(&self) -> &str {
         match &self.evidence {
-            Evidence::CapabilityId(text) | Evidence::Token(text) => text,
+            Evidence::CapabilityId(text) | Evidence::Token(text) | Evidence::Chain(text) => text,
             // None that is issued here.
             _ => "",
         }
@@ -76,6 +83,24 @@ pub struct Validation<T> {
     pub outcome: Result<Permit<T>, Denial>,
 }
 
+/// Why a capability was not handed out.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// It was not granted or delegated.
+    #[error(transparent)]
+    Issue(#[from] IssueError),
+    /// It was, but its evidence could not be made: ask for it again
+    /// ([`Security::evidence_in`]), or revoke it.
+    #[error("capability {id} was issued, but not its evidence: {source}")]
+    Evidence {
+        /// The capability.
+        id: CapabilityId,
+        /// Why.
+        source: TokenError,
+    },
+}
+
 /// Why an event was not recorded.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -89,13 +114,15 @@ pub enum EventError {
 }
 
 impl Security {
-    /// Grants a root capability. It is durable and recorded when this returns.
+    /// Grants a root capability. It is durable and recorded when this returns; its evidence has the
+    /// form that [`set_token_mode`](Self::set_token_mode) says.
     ///
     /// # Errors
     /// When it is no capability, or could not be recorded or made durable: then it is not granted.
-    pub fn request_capability(&self, grant: RootGrant) -> Result<Issued, IssueError> {
+    /// [`RequestError::Evidence`] when it was granted, but its evidence could not be made.
+    pub fn request_capability(&self, grant: RootGrant) -> Result<Issued, RequestError> {
         let capability = self.kernel.grant(grant, None, &self.log, (self.clock)())?;
-        Ok(self.issued(capability, Vec::new()))
+        self.issued(capability, Vec::new())
     }
 
     /// Rules on a call that makes `requests` under `evidence`, charges its limits, records the
@@ -113,7 +140,9 @@ impl Security {
         let now = (self.clock)();
         let trace = self.kernel.trace();
         let authority = match &trace {
-            Ok(_) => self.kernel.verify(&Claim::Evidence(evidence.clone()), now),
+            Ok(_) => self
+                .claim(evidence, requests, now)
+                .and_then(|claim| self.kernel.verify(&claim, now)),
             Err(_) => Err(Denial::new(DenyCode::Internal)),
         };
         let trace = trace.unwrap_or_default();
@@ -132,10 +161,10 @@ impl Security {
         &self,
         parent: CapabilityId,
         delegation: Delegation,
-    ) -> Result<Issued, IssueError> {
+    ) -> Result<Issued, RequestError> {
         let (capability, cut) =
             self.kernel.delegate(parent, delegation, &self.log, (self.clock)())?;
-        Ok(self.issued(capability, cut))
+        self.issued(capability, cut)
     }
 
     /// Revokes a capability with everything that was delegated from it, in every process.
@@ -158,6 +187,29 @@ impl Security {
         reason: &str,
     ) -> Result<(), RevokeError> {
         self.revoke(Target::Principal(principal.clone()), reason)
+    }
+
+    /// Revokes what tokens and chains may be known by, wherever they come from: an id, an issuer, a
+    /// key, a principal, a capability that this state does not know.
+    ///
+    /// # Errors
+    /// As [`Security::revoke_capability`].
+    pub fn revoke_evidence(
+        &self,
+        target: RevocationTarget,
+        reason: &str,
+    ) -> Result<(), RevokeError> {
+        self.revoke(Target::Evidence(target), reason)
+    }
+
+    /// Changes the keys that sign tokens: what is due by their rotation policy (to be asked for every
+    /// minute or so), another one now, or one that is compromised. Recorded; in force here at once,
+    /// and in every program of the folder within a second. Whether any key changed.
+    ///
+    /// # Errors
+    /// When the keys could not be changed; also when they were, but that could not be recorded.
+    pub fn change_keys(&self, change: &KeyChange) -> Result<bool, KeyChangeError> {
+        self.kernel.change_keys(change, &self.log, (self.clock)())
     }
 
     /// Every capability, in the order of issue, and how it stands; revoked ones included.
@@ -232,9 +284,20 @@ impl Security {
         &self.log
     }
 
-    fn issued(&self, capability: Arc<Capability>, cut: Vec<Widening>) -> Issued {
-        let evidence = Evidence::CapabilityId(self.kernel.evidence(&capability));
-        Issued { capability, evidence, cut }
+    fn issued(
+        &self,
+        capability: Arc<Capability>,
+        cut: Vec<Widening>,
+    ) -> Result<Issued, RequestError> {
+        let evidence = match self.token_mode() {
+            TokenMode::Central => self.central(&capability),
+            TokenMode::Token => {
+                let id = capability.id();
+                let made = self.evidence_in(TokenMode::Token, id);
+                made.map_err(|source| RequestError::Evidence { id, source })?
+            }
+        };
+        Ok(Issued { capability, evidence, cut })
     }
 
     fn revoke(&self, target: Target, reason: &str) -> Result<(), RevokeError> {

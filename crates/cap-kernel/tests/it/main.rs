@@ -9,11 +9,13 @@
 )]
 
 mod budget;
+mod chains;
 mod claims;
 mod concurrency;
 mod delegation;
 mod evidence;
 mod failure;
+mod keys;
 mod limits;
 mod receipts;
 mod records;

@@ -12,7 +12,8 @@ use cap_core::{
 };
 use cap_crypto::{MacKeyring, OsRandom, Purpose, RandomError, SecureRandom, SigningKeyring};
 use cap_kernel::{
-    Claim, Context, Kernel, MemoryStore, Permit, Reserved, SessionId, StateStore, Target, rule,
+    Claim, Context, Kernel, MemoryStore, Permit, Reserved, SessionId, StateStore, Target, Tokens,
+    rule,
 };
 use cap_token::{Issuer, Validator};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -91,7 +92,7 @@ pub(crate) fn kernel_on(
     let macs =
         MacKeyring::open_or_create(folder, Purpose::CapabilityMac, &OsRandom, now()).unwrap();
     let validator = Validator::new(AUDIENCE).trust(ISSUER, tokens.active_key().clone());
-    Kernel::open(Arc::clone(store), macs, Some(validator), Arc::new(OsRandom))
+    Kernel::open(Arc::clone(store), macs, Some(Tokens::accepted_by(validator)), Arc::new(OsRandom))
 }
 
 pub(crate) fn new_log(folder: &TempDir) -> AuditLog {

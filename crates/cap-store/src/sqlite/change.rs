@@ -1,6 +1,6 @@
 //! The table `changes`: one row for each change, its epoch the key. Rows are only ever added.
 
-use cap_kernel::{Change, Epoch, StoreError, Target};
+use cap_kernel::{Change, Epoch, RevocationTarget, StoreError, Target};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::error::{signed, store_error, unsigned};
@@ -140,11 +140,16 @@ fn name(change: &Change) -> Result<(&'static str, String), String> {
                 Target::Capability(id) => format!("capability {id}"),
                 Target::Principal(name) => format!("principal {name}"),
                 Target::Session(id) => format!("session {id}"),
+                Target::Evidence(target) => format!("evidence {}", wire(target)?),
                 _ => return Err("its target is unknown".into()),
             },
         ),
         _ => return Err("its kind is unknown".into()),
     })
+}
+
+fn wire(target: &RevocationTarget) -> Result<String, String> {
+    serde_json::to_string(target).map_err(|error| error.to_string())
 }
 
 fn damaged(epoch: u64, why: &str) -> StoreError {

@@ -8,9 +8,9 @@ use cap_audit::AuditLog;
 use cap_core::{
     Attenuation, Capability, CapabilityId, Constraints, Delegation, Operations, RootGrant, Widening,
 };
-use cap_crypto::OsRandom;
-use cap_kernel::{Standing, Target};
-use cap_token::{Issuer, Validator, explain_chain};
+use cap_crypto::{KeyId, SigningKeyring};
+use cap_kernel::{RevocationTarget, Standing, Target, Tokens};
+use cap_token::{TokenId, Validator, explain_chain};
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 
@@ -90,29 +90,82 @@ pub(crate) fn inspect(options: &cli::Inspect, home: Option<&Path>) -> Result<Exi
 }
 
 pub(crate) fn revoke(options: &cli::Revoke, home: Option<&Path>) -> Result<ExitCode, Failure> {
-    let target = match (&options.id, &options.principal) {
-        (Some(id), _) => Target::Capability(*id),
-        (None, Some(principal)) => Target::Principal(principal.clone()),
-        (None, None) => return Err(Failure::new("name a capability or a --principal")),
-    };
     let home = Home::open(home)?;
+    let (target, what, name) = options.target(&home)?;
+    let reason = match what {
+        // In the target it may stand as its digest.
+        "token" => format!("{} ({name})", options.reason),
+        _ => options.reason.clone(),
+    };
     with_log(&home, |log| {
-        home.kernel.revoke(target.clone(), &options.reason, log, now()).during("not revoked")?;
-        let (what, name) = match &target {
-            Target::Principal(principal) => ("principal", principal.to_string()),
-            _ => ("capability", options.id.map(|id| id.to_string()).unwrap_or_default()),
-        };
+        home.kernel.revoke(target, &reason, log, now()).during("not revoked")?;
         if options.json {
             print(json!({ "revoked": { what: name } }))
         } else {
-            print(format!("revoked {what} {name}, with all that descends from it"))
+            let below = match what {
+                "capability" | "principal" => ", with all that descends from it",
+                _ => "",
+            };
+            print(format!("revoked {what} {name}{below}"))
         }
     })?;
     Ok(ExitCode::SUCCESS)
 }
 
+impl cli::Revoke {
+    /// With the word and the name for it.
+    fn target(&self, home: &Home) -> Result<(Target, &'static str, String), Failure> {
+        let what = &self.what;
+        Ok(match (&what.id, &what.principal, &what.token, &what.issuer, &what.key) {
+            (Some(id), ..) => {
+                let elsewhere = || Target::Evidence(RevocationTarget::Capability(*id));
+                let target = if self.foreign { elsewhere() } else { Target::Capability(*id) };
+                (target, "capability", id.to_string())
+            }
+            (_, Some(name), ..) => (Target::Principal(name.clone()), "principal", name.to_string()),
+            (_, _, Some(token), ..) => {
+                let jti = jti_of(token)?;
+                (Target::Evidence(RevocationTarget::Token(TokenId::of_jti(&jti))), "token", jti)
+            }
+            (.., Some(issuer), _) if issuer == ISSUER => {
+                let why = "that is this state itself, whose tokens would be refused for ever";
+                return Err(Failure::new(format!("not revoked: {why}")));
+            }
+            (.., Some(key)) if is_own(home, key) => {
+                let how = format!("mcp-guard keys compromised {key}");
+                return Err(Failure::new(format!(
+                    "not revoked: the key is our own; give it up: {how}"
+                )));
+            }
+            (.., Some(issuer), _) => {
+                let target = RevocationTarget::Issuer(issuer.clone());
+                (Target::Evidence(target), "issuer", issuer.clone())
+            }
+            (.., Some(key)) => {
+                (Target::Evidence(RevocationTarget::Key(key.clone())), "key", key.to_string())
+            }
+            _ => return Err(Failure::new("name what is to be revoked")),
+        })
+    }
+}
+
+/// SECURITY: a token that is taken for its own name would stay good.
+fn jti_of(token: &str) -> Result<String, Failure> {
+    if !token.contains('.') {
+        return Ok(token.to_owned());
+    }
+    let token = cap_token::inspect(token).during("not revoked: neither a `jti` nor a token")?;
+    let jti = token.claims().get("jti").and_then(Value::as_str);
+    jti.map(str::to_owned).ok_or_else(|| Failure::new("not revoked: the token has no `jti`"))
+}
+
+fn is_own(home: &Home, key: &KeyId) -> bool {
+    let keys = home.kernel.tokens().and_then(Tokens::keys).map(SigningKeyring::keys);
+    keys.into_iter().flatten().any(|own| own.id == *key)
+}
+
 /// Does something with the log of the shell, and closes it whatever came of it.
-fn with_log<T>(
+pub(super) fn with_log<T>(
     home: &Home,
     what: impl FnOnce(&AuditLog) -> Result<T, Failure>,
 ) -> Result<ExitCode, Failure> {
@@ -152,14 +205,9 @@ fn issued(
 }
 
 fn token(home: &Home, capability: &Capability, lifetime: TimeDelta) -> Result<String, Failure> {
-    let found = home.kernel.find(capability.id(), now()).during("the capability cannot be read")?;
-    let chain = found.map(|standing| standing.chain).unwrap_or_default();
-    let ancestors: Vec<CapabilityId> =
-        chain.iter().copied().filter(|id| *id != capability.id()).collect();
     let lifetime = lifetime.to_std().during("the token's lifetime")?;
-    Issuer::new(ISSUER, ISSUER, &home.tokens)
-        .issue(capability, &ancestors, lifetime, &OsRandom, now())
-        .during("granted, but no token was made")
+    let token = home.kernel.token(capability.id(), lifetime, now());
+    token.during("granted, but no token was made")
 }
 
 fn inspect_token(text: &str, home: Option<&Path>) -> Result<Value, Failure> {
@@ -185,7 +233,8 @@ fn inspect_token(text: &str, home: Option<&Path>) -> Result<Value, Failure> {
 
 /// The ids from the root to the capability of a token that the kernel has verified.
 fn chain(home: &Home, token: &str, now: DateTime<Utc>) -> Vec<String> {
-    let keys = home.tokens.verifying_keys().into_iter();
+    let keys = home.kernel.tokens().and_then(Tokens::keys).map(|keys| keys.verifying_keys_at(now));
+    let keys = keys.into_iter().flatten();
     let validator = keys.fold(Validator::new(ISSUER), |all, key| all.trust(ISSUER, key));
     let explained = validator.validate(token, now).map(|token| explain_chain(&token).links);
     explained.into_iter().flatten().map(|link| link.id.to_string()).collect()

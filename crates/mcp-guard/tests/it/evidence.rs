@@ -264,3 +264,28 @@ fn a_session_grant_dies_with_its_session() {
     // Grants of the shell belong to no session.
     assert_eq!(done(&next.call_with(&scene.b["evidence"], "read_file", &file("b"))), "b");
 }
+
+#[test]
+fn a_running_guard_follows_the_keys_that_a_shell_changes() {
+    let scene = Scene::new();
+    let mut client = scene.guard(None);
+    let old = scene.b["token"].clone();
+    assert_eq!(done(&client.call_with(&old, "read_file", &file("b"))), "b");
+    let listed = scene.place.shell_json(&["keys", "list", "--json"]);
+    let first = listed["kid"].as_str().unwrap();
+    assert_eq!(scene.place.shell(&["keys", "rotate"]).code, Some(0));
+    let id = scene.b["capability"]["id"].as_str().unwrap();
+    let handed_on = ["delegate", id, "--principal", "q", "--token", "10m", "--json"];
+    let new = scene.place.shell_json(&handed_on)["token"].clone();
+    // The guard looks at the keys every second.
+    let wait = || std::thread::sleep(std::time::Duration::from_millis(1100));
+    wait();
+    for token in [&old, &new] {
+        assert_eq!(done(&client.call_with(token, "read_file", &file("b"))), "b");
+    }
+    assert_eq!(scene.place.shell(&["keys", "compromised", first]).code, Some(0));
+    wait();
+    assert_refused(&client.call_with(&old, "read_file", &file("b")), "evidence-invalid");
+    assert_eq!(done(&client.call_with(&new, "read_file", &file("b"))), "b");
+    client.finish();
+}

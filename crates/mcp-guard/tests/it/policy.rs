@@ -31,8 +31,8 @@ fn a_bad_policy_is_told_with_its_line_and_column_and_nothing_is_started() {
                 "{session}resource_type = \"path\"\nresource = \"/\"\noperations = [\"raed\"]\n"
             ),
             7,
-            14,
-            "",
+            15,
+            "unknown name `raed`",
         ),
         (
             format!(

@@ -241,6 +241,71 @@ fn a_token_is_inspected_with_what_it_is_worth() {
 }
 
 #[test]
+fn a_key_is_rotated_published_and_given_up() {
+    let place = Place::new();
+    let keys = |arguments: &[&str]| -> Vec<Value> {
+        let ended = place.shell(&[&["keys"], arguments].concat());
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        ended.rest.iter().map(|line| serde_json::from_slice(line).unwrap()).collect()
+    };
+    let status = |keys: &[Value], kid: &Value| -> Value {
+        keys.iter().find(|key| key["kid"] == *kid).unwrap()["status"].clone()
+    };
+    let first = keys(&["list", "--json"])[0]["kid"].clone();
+    let old = grant(&place, "agent", &["--token", "10m"]);
+    let rotated = keys(&["rotate", "--json"]);
+    assert_eq!((rotated.len(), status(&rotated, &first)), (2, "retiring".into()));
+    let worth = |issued: &Value| {
+        let token = issued["token"].as_str().unwrap();
+        place.shell_json(&["inspect", token, "--json"])["status"].clone()
+    };
+    let new = grant(&place, "agent", &["--token", "10m"]);
+    assert_eq!([worth(&old), worth(&new)], ["valid", "valid"]);
+    assert_eq!(place.shell_json(&["keys", "jwks"])["keys"].as_array().unwrap().len(), 2);
+
+    let left = keys(&["compromised", first.as_str().unwrap(), "--json"]);
+    assert_eq!(status(&left, &first), "compromised");
+    assert_eq!([worth(&old), worth(&new)], ["evidence-invalid", "valid"]);
+    assert_eq!(place.shell_json(&["keys", "jwks"])["keys"].as_array().unwrap().len(), 1);
+    let changes = place.records().iter().filter(|it| it["body"]["kind"] == "key-change").count();
+    assert_eq!(changes, 2);
+    let text = place.shell(&["keys", "list"]).stdout();
+    assert!(text.contains(&format!("{} compromised since 20", first.as_str().unwrap())), "{text}");
+}
+
+#[test]
+fn tokens_issuers_and_keys_are_revoked_by_their_names() {
+    let place = Place::new();
+    let issued = grant(&place, "agent", &["--token", "10m"]);
+    let token = issued["token"].as_str().unwrap();
+    let inspected = place.shell_json(&["inspect", token, "--json"]);
+    let jti = inspected["claims"]["jti"].as_str().unwrap();
+    let done = place.shell_json(&["revoke", "--token", jti, "--json"]);
+    assert_eq!(done, json!({ "revoked": { "token": jti } }));
+    let worth = |token: &str| place.shell_json(&["inspect", token, "--json"])["status"].clone();
+    assert_eq!(worth(token), "capability-revoked");
+    // The capability itself stands, and so does another token of it.
+    assert_eq!(status(&place, id(&issued)), "valid");
+    let other = grant(&place, "agent", &["--token", "10m"]);
+    let other = other["token"].as_str().unwrap();
+    assert_eq!(worth(other), "valid");
+    // The token itself will do, and is not printed.
+    let text = place.shell(&["revoke", "--token", other]).stdout();
+    assert!(text.starts_with("revoked token ") && text.len() < 50, "{text}");
+    assert_eq!(worth(other), "capability-revoked");
+    let kid = place.shell_json(&["inspect", other, "--json"])["header"]["kid"].clone();
+    let refused = place.shell(&["revoke", "--key", kid.as_str().unwrap()]);
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.stderr.contains("keys compromised"), "{}", refused.stderr);
+    for (target, name) in [("--issuer", "https://elsewhere.example"), ("--key", "elsewhere")] {
+        let text = place.shell(&["revoke", target, name]).stdout();
+        assert!(text.contains(name), "{text}");
+    }
+    let foreign = place.shell_json(&["revoke", NOBODY, "--foreign", "--json"]);
+    assert_eq!(foreign, json!({ "revoked": { "capability": NOBODY } }));
+}
+
+#[test]
 fn bad_input_is_told_with_what_and_where_and_what_to_do() {
     let place = Place::new();
     let base = ["grant", "--principal", "p", "--type", "path", "--operations", "read"];
@@ -304,6 +369,13 @@ fn bad_input_is_told_with_what_and_where_and_what_to_do() {
         (vec!["revoke", NOBODY], &["not revoked", "no such capability"]),
         (vec!["revoke", NOBODY, "--principal", "p"], &["cannot be used with"]),
         (vec!["revoke", "--principal", ""], &["--principal"]),
+        (vec!["revoke", "--issuer", ""], &["not revoked", "1 to 2048 bytes"]),
+        (vec!["revoke", "--key", "a b"], &["--key"]),
+        (vec!["revoke", "--token", "a.b"], &["not revoked", "neither a `jti` nor a token"]),
+        (vec!["revoke", "--issuer", "mcp-guard:local"], &["not revoked", "this state itself"]),
+        (vec!["revoke", "--foreign"], &["ID"]),
+        (vec!["keys"], &["list, jwks, rotate, compromised"]),
+        (vec!["keys", "compromised", "nobody"], &["the keys", "nobody"]),
         (vec!["audit"], &["tail, show, verify"]),
         (vec!["audit", "show", "zzz"], &["no record", "`zzz`"]),
         (vec!["check", "--policy", "missing.toml", "t"], &["missing.toml", "cannot be read"]),

@@ -5,19 +5,17 @@ use std::sync::Arc;
 use cap_audit::{AuditLog, Durability, Keys, LogRegistry, MemoryRegistry};
 use cap_core::Registry;
 use cap_crypto::{KeyringError, MacKeyring, OsRandom, Purpose, SigningKeyring};
-use cap_kernel::{Kernel, MemoryStore, StateStore, StoreError};
+use cap_kernel::{Kernel, MemoryStore, StateStore, StoreError, Tokens};
 #[cfg(feature = "store")]
 use cap_kernel::{RevokeError, Target};
-use cap_token::Validator;
 
-use super::Security;
+use super::{Issuing, Security};
 use crate::clock::system;
 
 /// The node of the logs that this facade writes.
 const NODE: &str = "library";
 
-/// `iss` and `aud` of the tokens that the program `mcp-guard` makes for its own state.
-#[cfg(feature = "store")]
+/// `iss` and `aud` of the tokens of a state, as `mcp-guard` has them.
 const LOCAL_ISSUER: &str = "mcp-guard:local";
 
 /// Why there is no [`Security`].
@@ -62,10 +60,11 @@ impl Security {
             mac: Arc::new(MacKeyring::ephemeral(Purpose::AuditMac, &OsRandom)?),
             signer: Arc::new(SigningKeyring::ephemeral(Purpose::AuditSign, &OsRandom)?),
         };
+        let tokens = SigningKeyring::ephemeral(Purpose::TokenSign, &OsRandom)?;
         let store = Arc::new(MemoryStore::default());
         let registry = Arc::new(MemoryRegistry::default());
         let logs = temporary.path().to_owned();
-        let mut opened = Self::assemble(store, macs, None, &logs, keys, registry)?;
+        let mut opened = Self::assemble(store, macs, tokens, &logs, keys, registry)?;
         opened._temporary = Some(temporary);
         Ok(opened)
     }
@@ -90,13 +89,9 @@ impl Security {
             mac: Arc::new(mac(Purpose::AuditMac)?),
             signer: Arc::new(signer(Purpose::AuditSign)?),
         };
-        let trusted = signer(Purpose::TokenSign)?.verifying_keys();
-        let validator = trusted.into_iter().fold(Validator::new(LOCAL_ISSUER), |validator, key| {
-            validator.trust(LOCAL_ISSUER, key)
-        });
-        let macs = mac(Purpose::CapabilityMac)?;
+        let (macs, tokens) = (mac(Purpose::CapabilityMac)?, signer(Purpose::TokenSign)?);
         let logs = folder.join("audit");
-        let opened = Self::assemble(store.clone(), macs, Some(validator), &logs, log_keys, store)?;
+        let opened = Self::assemble(store.clone(), macs, tokens, &logs, log_keys, store)?;
         opened.clean_up()?;
         Ok(opened)
     }
@@ -112,12 +107,13 @@ impl Security {
     fn assemble(
         store: Arc<dyn StateStore>,
         macs: MacKeyring,
-        validator: Option<Validator>,
+        tokens: SigningKeyring,
         logs: &Path,
         keys: Keys,
         registry: Arc<dyn LogRegistry>,
     ) -> Result<Self, OpenError> {
-        let kernel = Kernel::open(store, macs, validator, Arc::new(OsRandom))?;
+        let tokens = Tokens::of(LOCAL_ISSUER, tokens);
+        let kernel = Kernel::open(store, macs, Some(tokens), Arc::new(OsRandom))?;
         let log =
             AuditLog::create(logs, NODE, keys.clone(), Arc::clone(&registry), &OsRandom, system())?;
         Ok(Self {
@@ -128,6 +124,8 @@ impl Security {
             registry,
             durability: Durability::Written,
             clock: system,
+            issuing: Issuing::default(),
+            chains: None,
             _temporary: None,
         })
     }

@@ -1,5 +1,6 @@
 //! What is recorded, and what the figures say of it.
 
+use mcp_security::RequestError;
 use mcp_security::audit::{Durability, Kind, Reader};
 use mcp_security::kernel::{IssueError, RevokeError};
 use mcp_security::prelude::*;
@@ -96,9 +97,9 @@ fn what_cannot_be_recorded_is_not_permitted_and_not_granted_but_revoked() {
         let outside = read_with(&security, &issued.evidence, "/etc/a");
         assert_eq!(outside, Some(DenyCode::PathOutside));
         let granted = security.request_capability(path_grant("agent", "/srv"));
-        assert!(matches!(granted, Err(IssueError::Audit(_))));
+        assert!(matches!(granted, Err(RequestError::Issue(IssueError::Audit(_)))));
         let delegated = security.delegate_capability(issued.capability.id(), pass_on("sub"));
-        assert!(matches!(delegated, Err(IssueError::Audit(_))));
+        assert!(matches!(delegated, Err(RequestError::Issue(IssueError::Audit(_)))));
         assert!(security.log_security_event("", Map::new()).is_err());
         assert!(security.checkpoint().is_err());
         assert_eq!(security.list_capabilities().unwrap().len(), 1);

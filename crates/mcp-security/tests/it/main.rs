@@ -10,5 +10,8 @@
 
 mod audit;
 mod folder;
+mod guide;
 mod methods;
+mod modes;
 mod scene;
+mod tokens;

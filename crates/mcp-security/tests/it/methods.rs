@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use mcp_security::RequestError;
 use mcp_security::capability::{DelegateError, GrantError};
 use mcp_security::kernel::{IssueError, RevokeError};
 use mcp_security::prelude::*;
@@ -34,7 +35,10 @@ fn a_requested_capability_permits_what_was_granted_and_gives_the_message_back() 
 fn what_is_no_capability_is_not_granted() {
     for security in both() {
         let refused = security.request_capability(path_grant("agent", "srv"));
-        assert!(matches!(refused, Err(IssueError::Grant(GrantError::Constraint(_)))));
+        assert!(matches!(
+            refused,
+            Err(RequestError::Issue(IssueError::Grant(GrantError::Constraint(_))))
+        ));
         assert!(security.list_capabilities().unwrap().is_empty());
     }
 }
@@ -108,7 +112,10 @@ fn a_delegation_that_asks_for_more_is_refused_or_cut() {
         let id = root.capability.id();
         let wider = Delegation { resource: Some("/".into()), ..pass_on("sub-agent") };
         let refused = security.delegate_capability(id, wider.clone());
-        assert!(matches!(refused, Err(IssueError::Delegate(DelegateError::Widens(_)))));
+        assert!(matches!(
+            refused,
+            Err(RequestError::Issue(IssueError::Delegate(DelegateError::Widens(_))))
+        ));
         let cut = Delegation { attenuation: Attenuation::Intersect, ..wider };
         let issued = security.delegate_capability(id, cut).unwrap();
         assert_eq!(issued.cut.len(), 1);
@@ -134,7 +141,10 @@ fn a_revoked_capability_takes_everything_below_it_and_nothing_else() {
             assert_eq!(read_with(&security, &issued.evidence, "/srv/a"), REVOKED);
         }
         let refused = security.delegate_capability(id, pass_on("late"));
-        assert!(matches!(refused, Err(IssueError::Parent(DenyCode::CapabilityRevoked))));
+        assert!(matches!(
+            refused,
+            Err(RequestError::Issue(IssueError::Parent(DenyCode::CapabilityRevoked)))
+        ));
         let unknown = security.kernel().new_id(DateTime::UNIX_EPOCH).unwrap();
         let refused = security.revoke_capability(unknown, "");
         assert!(matches!(refused, Err(RevokeError::Unknown)));
