@@ -18,7 +18,7 @@ impl Printer {
         } else {
             let (ours, theirs) = (rounded(ours), rounded(theirs));
             println!(
-                "{case:<19} ours {ours:>12} {unit:<8} {peer:<14} {theirs:>12} {unit:<8} ×{ratio:.2}"
+                "{case:<25} ours {ours:>12} {unit:<8} {peer:<14} {theirs:>12} {unit:<8} ×{ratio:.2}"
             );
         }
     }
@@ -28,7 +28,7 @@ impl Printer {
         if self.json {
             self.print_json(case, ours, (Value::Null, Value::Null, Value::Null), unit);
         } else {
-            println!("{case:<19} ours {:>12} {unit}", rounded(ours));
+            println!("{case:<25} ours {:>12} {unit}", rounded(ours));
         }
     }
 

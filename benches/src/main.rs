@@ -8,7 +8,9 @@ mod check;
 mod cpu;
 mod figure;
 mod guard;
+mod measured;
 mod pipe;
+mod token;
 
 use std::process::ExitCode;
 
@@ -23,10 +25,12 @@ fn main() -> ExitCode {
         Some("relay") => pipe::relay(&arguments[1..]),
         Some("first-byte") => pipe::first_byte(),
         Some(check::MEASURE) => check::measure(has("--smoke")),
+        Some(token::MEASURE) => token::measure(has("--smoke")),
         Some("check") => check::run(&printer("check"), has("--smoke")),
         Some("guard") => guard::run(&printer("guard"), has("--smoke")),
+        Some("token") => token::run(&printer("token"), has("--smoke")),
         other => {
-            eprintln!("unknown group {other:?}; known: check, guard");
+            eprintln!("unknown group {other:?}; known: check, guard, token");
             ExitCode::from(2)
         }
     }

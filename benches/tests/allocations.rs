@@ -1,14 +1,20 @@
-//! A check allocates nothing, whatever comes of it.
+//! A check allocates nothing, whatever comes of it; nor does the validation of a token that is
+//! remembered.
 
 #[path = "../src/check/grant.rs"]
 #[expect(dead_code, reason = "shared with the benchmark, which uses more of it")]
 mod grant;
+#[path = "../src/token/kept.rs"]
+mod kept;
 #[path = "../src/check/ours.rs"]
 mod ours;
+#[path = "../src/token/tokens.rs"]
+mod tokens;
 
 use std::hint::black_box;
 
 use grant::{ALLOWED, ALLOWED_SIX, Call, DENIED, DENIED_SIX, Evaluator, Grant};
+use kept::Kept;
 use ours::Ours;
 
 #[test]
@@ -22,6 +28,19 @@ fn a_check_of_what_is_refused_allocates_nothing() {
     assert_none(Grant::Plain, &DENIED, false);
     assert_none(Grant::SixConstraints, &DENIED, false);
     assert_none(Grant::SixConstraints, &DENIED_SIX, false);
+}
+
+#[test]
+fn a_token_that_is_remembered_is_validated_without_an_allocation() {
+    Kept::assert_verdicts();
+    let count = 1_000;
+    let mut kept = Kept::new(count);
+    for _ in 0..count {
+        let mut permitted = false;
+        let counted = allocation_counter::measure(|| permitted = black_box(kept.permits_next()));
+        assert!(permitted);
+        assert_eq!(counted.count_total, 0);
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::repo::Repo;
 const GROUPS_WITH_SERVERS: [&str; 1] = ["guard"];
 
 /// Groups whose peers are linked in: the feature `peers`, which costs minutes to compile.
-const GROUPS_WITH_CRATES: [&str; 1] = ["check"];
+const GROUPS_WITH_CRATES: [&str; 2] = ["check", "token"];
 
 /// Names the guard's release binary to the benchmarks.
 const GUARD: &str = "MCP_GUARD_BIN";
@@ -28,7 +28,7 @@ pub struct Options {
 pub fn run(repo: &Repo, options: &Options) -> Result<()> {
     let mut bench = repo.tool_cargo("benches", "run", ["--release", "--locked"]);
     if GROUPS_WITH_CRATES.contains(&options.group.as_str()) {
-        // That a check does not allocate is shown apart: counting would slow the peers down.
+        // That nothing is allocated where that is claimed is shown apart: counting would slow the peers down.
         let test = ["--release", "--locked", "--features", "peers", "--test", "allocations"];
         repo.tool_cargo("benches", "test", test).args(["--", "--nocapture"]).run_quietly()?;
         bench = bench.args(["--features", "peers"]);

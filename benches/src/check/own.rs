@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::hint::black_box;
 
 use cap_core::{Authority, Capability, CapabilityId};
-use criterion::{BenchmarkGroup, BenchmarkId, Throughput};
+use criterion::{BenchmarkId, Throughput};
 use serde_json::{Value, json};
 
 use super::grant::{ALLOWED, DENIED, Evaluator, Grant};
 use super::ours::{Ours, Request, capability, constraints};
-use crate::cpu::CpuTime;
+use crate::measured::Group;
 
 /// One capability, found by its id among so many and checked with one request. `any-of-100k`: each
 /// time another one, in no order that a prefetcher would guess; what it costs more is memory.
@@ -45,9 +45,7 @@ pub fn compared_with(case: &str) -> Option<&'static str> {
     (case != alone && (case == ANY || AMONG.iter().any(|(name, _)| *name == case))).then_some(alone)
 }
 
-type Group<'a, 'b> = &'a mut BenchmarkGroup<'b, CpuTime>;
-
-pub fn bench(group: Group<'_, '_>) {
+pub fn bench(group: &mut Group<'_>) {
     checks(group);
     AMONG.iter().for_each(|(case, count)| among(group, case, *count));
     lattice(group);
@@ -55,7 +53,7 @@ pub fn bench(group: Group<'_, '_>) {
     parse(group);
 }
 
-fn measure<T>(group: Group<'_, '_>, case: &str, mut iteration: impl FnMut() -> T) {
+fn measure<T>(group: &mut Group<'_>, case: &str, mut iteration: impl FnMut() -> T) {
     group.throughput(Throughput::Elements(operations(case) as u64));
     group.bench_function(BenchmarkId::new(case, Ours::NAME), |bencher| {
         bencher.iter(&mut iteration);
@@ -63,7 +61,7 @@ fn measure<T>(group: Group<'_, '_>, case: &str, mut iteration: impl FnMut() -> T
 }
 
 /// One request each: a call makes both.
-fn checks(group: Group<'_, '_>) {
+fn checks(group: &mut Group<'_>) {
     let ours = Ours::new(Grant::Plain);
     let requests = ALLOWED.map(|call| ours.request(&call));
     let capability = &ours.capability;
@@ -89,7 +87,7 @@ fn permits_tool(capability: &Capability, request: &Request) -> bool {
     capability.check(&request.tool, request.now).is_ok()
 }
 
-fn among(group: Group<'_, '_>, case: &str, count: u32) {
+fn among(group: &mut Group<'_>, case: &str, count: u32) {
     let capabilities: HashMap<CapabilityId, Capability> = (0..count)
         .map(|number| capability(number, constraints(Grant::Plain)))
         .map(|capability| (capability.id(), capability))
@@ -117,7 +115,7 @@ fn among(group: Group<'_, '_>, case: &str, count: u32) {
     }
 }
 
-fn lattice(group: Group<'_, '_>) {
+fn lattice(group: &mut Group<'_>) {
     let authority =
         |constraints: Value| -> Authority { capability(0, constraints).authority().clone() };
     let plain = authority(constraints(Grant::Plain));
@@ -149,7 +147,7 @@ fn lattice(group: Group<'_, '_>) {
     measure(group, "is-within", || black_box(&narrower).is_within(black_box(&plain)));
 }
 
-fn explain(group: Group<'_, '_>) {
+fn explain(group: &mut Group<'_>) {
     let ours = Ours::new(Grant::Plain);
     let requests = DENIED.map(|call| ours.request(&call));
     let explain = |request: &Request| {
@@ -167,7 +165,7 @@ fn explain(group: Group<'_, '_>) {
     });
 }
 
-fn parse(group: Group<'_, '_>) {
+fn parse(group: &mut Group<'_>) {
     let capability = Ours::new(Grant::Plain).capability;
     let text = capability.to_json();
     assert_eq!(Capability::from_json(&text).expect("its own form"), capability);

@@ -1,11 +1,11 @@
 //! The same grants and calls for the peers, each as its documentation would write them: whatever
 //! can be parsed, compiled or kept is made once, in [`super::grant::Evaluator::new`].
 
-mod biscuit;
+pub mod biscuit;
 mod casbin;
 mod cedar;
 mod regorus;
-mod tenuo;
+pub mod tenuo;
 
 pub use self::biscuit::Biscuit;
 pub use self::casbin::Casbin;

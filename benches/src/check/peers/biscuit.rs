@@ -30,34 +30,16 @@ impl Evaluator for Biscuit {
         let block = biscuit_auth::Biscuit::builder().code(checks(grant)).expect("checks");
         let token = block.build(&root).expect("a token");
         let bytes = token.to_vec().expect("its bytes");
-        // By default an authorizer has a millisecond, which a preempted thread exceeds.
-        let limits = AuthorizerLimits { max_time: Duration::from_secs(60), ..Default::default() };
         Self {
             grant,
             token: biscuit_auth::Biscuit::from(bytes, root.public()).expect("verified"),
-            authorizer: AuthorizerBuilder::new()
-                .policy("allow if true")
-                .expect("a policy")
-                .set_limits(limits),
+            authorizer: policy(),
         }
     }
 
     fn request(&self, call: &Call) -> Authorizer {
-        let one = |name: &str, value: Term| -> Fact { fact(name, &[value]) };
-        let mut facts = Vec::with_capacity(8);
-        facts.push(one("tool", string(call.tool)));
-        facts.push(one("operation", string(call.operation)));
-        facts.push(one("path", string(call.path)));
-        facts.push(one("extension", string(call.extension())));
-        facts.push(one("size", int(call.size)));
-        facts.push(one("now", int(call.now)));
-        if self.grant == Grant::SixConstraints {
-            facts.push(one("encoding", string(call.encoding)));
-            facts.push(one("head", int(call.head)));
-        }
-        let authorizer = self.authorizer.clone();
-        let add = |builder: AuthorizerBuilder, fact| builder.fact(fact).expect("a fact");
-        facts.into_iter().fold(authorizer, add).build(&self.token).expect("an authorizer")
+        let authorizer = with_facts(self.authorizer.clone(), self.grant, call);
+        authorizer.build(&self.token).expect("an authorizer")
     }
 
     fn permits(&mut self, authorizer: &mut Authorizer) -> bool {
@@ -65,7 +47,31 @@ impl Evaluator for Biscuit {
     }
 }
 
-fn checks(grant: Grant) -> String {
+/// Whatever the checks of the token let pass.
+pub fn policy() -> AuthorizerBuilder {
+    // By default an authorizer has a millisecond, which a preempted thread exceeds.
+    let limits = AuthorizerLimits { max_time: Duration::from_secs(60), ..Default::default() };
+    AuthorizerBuilder::new().policy("allow if true").expect("a policy").set_limits(limits)
+}
+
+pub fn with_facts(authorizer: AuthorizerBuilder, grant: Grant, call: &Call) -> AuthorizerBuilder {
+    let one = |name: &str, value: Term| -> Fact { fact(name, &[value]) };
+    let mut facts = Vec::with_capacity(8);
+    facts.push(one("tool", string(call.tool)));
+    facts.push(one("operation", string(call.operation)));
+    facts.push(one("path", string(call.path)));
+    facts.push(one("extension", string(call.extension())));
+    facts.push(one("size", int(call.size)));
+    facts.push(one("now", int(call.now)));
+    if grant == Grant::SixConstraints {
+        facts.push(one("encoding", string(call.encoding)));
+        facts.push(one("head", int(call.head)));
+    }
+    let add = |builder: AuthorizerBuilder, fact| builder.fact(fact).expect("a fact");
+    facts.into_iter().fold(authorizer, add)
+}
+
+pub fn checks(grant: Grant) -> String {
     let set = |values: &[&str]| format!("{values:?}").replace('[', "{").replace(']', "}");
     let (tools, operations) = (set(&TOOLS), set(&OPERATIONS));
     let (extensions, encodings) = (set(&EXTENSIONS), set(&ENCODINGS));

@@ -46,12 +46,7 @@ impl Evaluator for Tenuo {
     }
 
     fn request(&self, call: &Call) -> Request {
-        let mut arguments = HashMap::from([
-            ("path".to_owned(), call.path.into()),
-            ("operation".to_owned(), call.operation.into()),
-            ("extension".to_owned(), call.extension().into()),
-            ("size".to_owned(), call.size.into()),
-        ]);
+        let mut arguments = arguments(call);
         if self.grant == Grant::SixConstraints {
             arguments.insert("weekday".to_owned(), call.weekday().into());
             arguments.insert("minute".to_owned(), call.minute().into());
@@ -67,7 +62,16 @@ impl Evaluator for Tenuo {
     }
 }
 
-fn constraints(grant: Grant, tool: &str) -> ConstraintSet {
+pub fn arguments(call: &Call) -> HashMap<String, ConstraintValue> {
+    HashMap::from([
+        ("path".to_owned(), call.path.into()),
+        ("operation".to_owned(), call.operation.into()),
+        ("extension".to_owned(), call.extension().into()),
+        ("size".to_owned(), call.size.into()),
+    ])
+}
+
+pub fn constraints(grant: Grant, tool: &str) -> ConstraintSet {
     let folder = |path| Constraint::from(Subpath::new(path).expect("a folder"));
     let range = |min: Option<i64>, max: i64| {
         Range::new(min.map(|min| min as f64), Some(max as f64)).expect("a range")
