@@ -50,6 +50,8 @@ impl Kernel {
         let tokens = self.tokens.as_ref().ok_or(KeyChangeError::NoKeys)?;
         let keys = tokens.keys().ok_or(KeyChangeError::NoKeys)?;
         let trace = self.trace()?;
+        // Another process may have made the key that is meant; whether it can be read is told below.
+        let _ = keys.reload();
         let revoked = match change {
             KeyChange::Compromised(id) if !keys.keys().iter().any(|key| key.id == *id) => {
                 return Err(KeyChangeError::Unknown(id.clone()));
@@ -62,15 +64,18 @@ impl Kernel {
         };
         let (changed, done) = tokens.change_keys(change, &*self.random, now);
         let is_asked_for = *change != KeyChange::Due;
+        let mut recorded = Ok(());
         if is_asked_for || !changed.is_empty() {
             let mut record = Record::new(Kind::KeyChange, &trace, now).reason(change.reason());
             if done.is_err() || revoked.is_err() {
                 record = not_done(record);
             }
-            drop(log.append(record.detail(keys_detail(&changed)), Durability::Synced)?);
+            let record = record.detail(keys_detail(&changed));
+            recorded = log.append(record, Durability::Synced).map(drop);
         }
         revoked?;
         done?;
+        recorded?;
         Ok(!changed.is_empty())
     }
 }

@@ -67,7 +67,7 @@ pub enum ImportError {
     TooLarge,
     /// The set holds as many as it may. What was taken over until then stays, the epoch that was
     /// reached is the one before, and the floor is that of the document: the set is
-    /// [behind](Revoked::Behind) until there is room for it.
+    /// [behind](super::Revoked::Behind) until there is room for it.
     #[error("the set of revocations is full")]
     Full,
     /// It is no snapshot or delta.
