@@ -296,6 +296,21 @@ impl<K: Kind> Keyring<K> {
         });
     }
 
+    /// Uses a key again that was distrusted in case, where the document says that it lives.
+    pub(crate) fn trust_again(&self, id: &KeyId) -> Result<(), KeyringError> {
+        let _turn = self.turn.lock();
+        let state = self.state();
+        let mut distrusted = state.distrusted.clone();
+        if !distrusted.remove(id) {
+            return Ok(());
+        }
+        let (document, generation) = (state.document.clone(), state.generation.saturating_add(1));
+        let folder = self.folder.as_ref();
+        let next = State::build(folder, &self.context, document, distrusted, generation)?;
+        *self.state.write() = Arc::new(next);
+        Ok(())
+    }
+
     /// SECURITY: an older file brings back keys that were retired or compromised since.
     fn refuse_older(&self, folder: &Folder, found: &Document) -> Result<(), KeyringError> {
         if self.state().document.may_become(found) {

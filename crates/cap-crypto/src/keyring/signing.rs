@@ -12,6 +12,10 @@ use crate::{
     SecureRandom, SignError, Signature, Signer, SigningKey, VerifyingKey, encoding,
 };
 
+mod distrusted;
+
+use distrusted::Distrusted;
+
 /// Signing keys of one purpose: Ed25519 unless another first key is given; for
 /// [`Purpose::TokenSign`] also P-256 and RSA. Many threads may use one at the same time.
 ///
@@ -226,10 +230,8 @@ impl SigningKeyring {
         now: DateTime<Utc>,
     ) -> Result<(), KeyringError> {
         // SECURITY: in memory first: no full disk and no lock of another process holds this up.
-        let is_active = self.active() == *id;
-        self.keys.distrust(|record| {
-            record.id == *id || (is_active && record.status == KeyStatus::Pending)
-        });
+        let beside = self.pending_beside(id);
+        self.keys.distrust(|record| record.id == *id || beside.as_ref() == Some(&record.id));
         self.keys.change_within(Room::All, |document| {
             let status = document.find(id).map(|record| record.status);
             if status.ok_or_else(|| KeyringError::UnknownKey(id.clone()))? == KeyStatus::Compromised
@@ -247,7 +249,16 @@ impl SigningKeyring {
             let known = document.records_mut().find(|record| record.id == *id);
             known.into_iter().for_each(|record| record.leave(KeyStatus::Compromised, Some(now)));
             Ok(())
-        })
+        })?;
+        // Another process may have made it the active one before.
+        beside.map_or(Ok(()), |beside| self.keys.trust_again(&beside))
+    }
+
+    /// The pending key, if `id` is the active one, as far as this value knows.
+    fn pending_beside(&self, id: &KeyId) -> Option<KeyId> {
+        let state = self.keys.state();
+        let pending = state.pending.as_ref().filter(|_| state.active.id == *id);
+        pending.map(|key| key.id.clone())
     }
 
     /// Makes this key the active one, as [`rotate`](Self::rotate) does with a new one; a pending key
@@ -445,20 +456,6 @@ impl Kind for Signing {
 
     fn strip(record: &mut Record) {
         record.secret = None;
-    }
-}
-
-/// The active key when it is not to be used any more.
-#[derive(Debug)]
-struct Distrusted(VerifyingKey);
-
-impl Signer for Distrusted {
-    fn key(&self) -> &VerifyingKey {
-        &self.0
-    }
-
-    fn sign(&self, _: &[u8]) -> Result<Vec<u8>, SignError> {
-        Err(SignError)
     }
 }
 

@@ -417,6 +417,25 @@ fn what_was_dropped_when_its_time_was_up_stays_dropped_whatever_changes_next() {
     assert_eq!(statuses(&ring), [Retired, Retiring, Retiring, Active]);
 }
 
+#[test]
+fn a_pending_key_that_another_process_made_active_is_not_given_up_with_the_old_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, other) = (on_disk(folder.path()), on_disk(folder.path()));
+    let first = one.active();
+    let next = SigningKey::generate(Algorithm::EdDsa, Backend::default(), &OsRandom).unwrap();
+    let next = one.import_pending(&next, at(0)).unwrap();
+    other.rotate(&OsRandom, at(0)).unwrap();
+    // It does not know yet that the pending key is the active one.
+    assert_eq!(one.active(), first);
+    one.compromise(&first, &OsRandom, at(0)).unwrap();
+    for ring in [&one, &other] {
+        ring.reload().unwrap();
+        assert_eq!((statuses(ring), ring.active()), (vec![Compromised, Active], next.clone()));
+        let signed = ring.sign(b"message").unwrap();
+        assert!(verifies(&one, &signed, b"message") && verifies(&other, &signed, b"message"));
+    }
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     Tick,
